@@ -1,0 +1,15 @@
+"""Invariant Slot Attention in Equinox."""
+
+from jaxtyping import install_import_hook
+
+# Shapes in signatures hold for users too: checked while tracing, free afterwards.
+with install_import_hook("isa_eqx", "beartype.beartype"):
+    from . import metrics as metrics
+    from .config import VARIANTS as VARIANTS
+    from .config import ISAConfig as ISAConfig
+    from .config import one_of as one_of
+    from .frames import Frame as Frame
+    from .grid import coordinates as coordinates
+    from .model import ISA as ISA
+    from .model import Decoded as Decoded
+    from .model import Output as Output

@@ -1,0 +1,83 @@
+"""Equinox layers, started and normalised as in the published model.
+
+Kernels start LeCun-normal and biases at zero; the recurrent kernels of a GRU start orthogonal;
+layer normalisation adds 1e-6 to the variance. Equinox's defaults differ in all four.
+"""
+
+from typing import TypeVar
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import jax.random as jr
+from jaxtyping import Array, Float, PRNGKeyArray
+
+LAYER_NORM_EPSILON = 1e-6
+
+_Layer = TypeVar("_Layer", eqx.nn.Linear, eqx.nn.Conv2d)
+_lecun_normal = jax.nn.initializers.lecun_normal(in_axis=1, out_axis=0)
+_orthogonal = jax.nn.initializers.orthogonal()
+
+
+def linear(inputs: int, outputs: int, *, use_bias: bool = True, key: PRNGKeyArray) -> eqx.nn.Linear:
+    """A dense layer."""
+    return _start(eqx.nn.Linear(inputs, outputs, use_bias, key=key), key)
+
+
+def conv(inputs: int, outputs: int, *, stride: int, key: PRNGKeyArray) -> eqx.nn.Conv2d:
+    """A 5×5 convolution with SAME padding."""
+    return _start(eqx.nn.Conv2d(inputs, outputs, 5, stride, "SAME", key=key), key)
+
+
+def _start(layer: _Layer, key: PRNGKeyArray) -> _Layer:
+    weight = _lecun_normal(key, layer.weight.shape, layer.weight.dtype)
+    layer = eqx.tree_at(lambda one: one.weight, layer, weight)
+    if layer.bias is None:
+        return layer
+    return eqx.tree_at(lambda one: one.bias, layer, jnp.zeros_like(layer.bias))
+
+
+def gru(inputs: int, state: int, *, key: PRNGKeyArray) -> eqx.nn.GRUCell:
+    """A gated recurrent unit as cuDNN's: the recurrent bias is inside the reset product."""
+    cell = eqx.nn.GRUCell(inputs, state, key=key)
+    input_key, *gate_keys = jr.split(key, 4)
+    dtype = cell.weight_hh.dtype
+    recurrent = jnp.concatenate([_orthogonal(k, (state, state), dtype) for k in gate_keys])
+    return eqx.tree_at(
+        lambda one: (one.weight_ih, one.weight_hh, one.bias, one.bias_n),
+        cell,
+        (
+            _lecun_normal(input_key, cell.weight_ih.shape, dtype),
+            recurrent,
+            jnp.zeros(3 * state, dtype),
+            jnp.zeros(state, dtype),
+        ),
+    )
+
+
+def layer_norm(size: int) -> eqx.nn.LayerNorm:
+    """Layer normalisation of a vector."""
+    return eqx.nn.LayerNorm(size, eps=LAYER_NORM_EPSILON)
+
+
+def dense(layer: eqx.nn.Linear, x: Float[Array, "*axes i"]) -> Float[Array, "*axes o"]:
+    """A linear layer along the last axis, as one matrix product over all the others."""
+    y = x @ layer.weight.T
+    return y if layer.bias is None else y + jnp.expand_dims(layer.bias, range(y.ndim - 1))
+
+
+class MLP(eqx.Module):
+    """W₂ relu(W₁ LN(x) + b₁) + b₂, for one vector."""
+
+    norm: eqx.nn.LayerNorm
+    hidden: eqx.nn.Linear
+    out: eqx.nn.Linear
+
+    def __init__(self, size: int, hidden_size: int, *, key: PRNGKeyArray):
+        hidden_key, out_key = jr.split(key)
+        self.norm = layer_norm(size)
+        self.hidden = linear(size, hidden_size, key=hidden_key)
+        self.out = linear(hidden_size, size, key=out_key)
+
+    def __call__(self, x: Float[Array, " d"]) -> Float[Array, " d"]:
+        return self.out(jax.nn.relu(self.hidden(self.norm(x))))

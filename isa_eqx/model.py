@@ -1,0 +1,165 @@
+"""Invariant Slot Attention: an image in; slots, their frames, masks and pictures out."""
+
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import jax.random as jr
+from jaxtyping import Array, Float, Int, PRNGKeyArray, Shaped
+
+from hub import AbstractPretrained
+
+from .attention import SlotAttention
+from .config import ISAConfig
+from .decoder import MLPDecoder
+from .encoder import CNNEncoder, PositionEmbedding
+from .frames import Frame, Symmetry, symmetry
+from .grid import coordinates
+
+
+class Decoded(eqx.Module):
+    """What the slots paint. All of it also holds for a batch, with b in front of every shape."""
+
+    mask_logits: Float[Array, "*b k h w"]
+    slot_reconstructions: Float[Array, "*b k h w 3"]
+
+    @property
+    def masks(self) -> Float[Array, "*b k h w"]:
+        """Each slot's share of each pixel; sums to one over slots."""
+        return jax.nn.softmax(self.mask_logits, axis=-3)
+
+    @property
+    def segmentation(self) -> Int[Array, "*b h w"]:
+        """The slot with the largest mask at each pixel."""
+        return jnp.argmax(self.mask_logits, axis=-3)
+
+    @property
+    def reconstruction(self) -> Float[Array, "*b h w 3"]:
+        """Σₖ masks · slot_reconstructions; near [0, 1], not clipped."""
+        return (self.masks[..., None] * self.slot_reconstructions).sum(axis=-4)
+
+
+class Output(Decoded):
+    """What a model makes of an image.
+
+    - `slots`: what each object is, apart from where it is.
+    - `frames`: where it is; see `Frame`.
+    - `attention`: what each slot looked at, on the encoder's grid; sums to one over slots.
+    """
+
+    slots: Float[Array, "*b k d"]
+    frames: Frame
+    attention: Float[Array, "*b k n"]
+
+
+class ISA(AbstractPretrained):
+    """Invariant Slot Attention (Biza et al. 2023), or plain Slot Attention as its variant `sa`.
+
+    It sees one image; a batch is a `jax.vmap`. It computes in the precision of its weights and
+    image.
+    """
+
+    encoder: CNNEncoder
+    position_embedding: PositionEmbedding | None
+    initial_slots: Float[Array, "k d"]
+    attention: SlotAttention
+    decoder: MLPDecoder
+    config: ISAConfig = eqx.field(static=True)
+
+    def __init__(self, config: ISAConfig, *, key: PRNGKeyArray):
+        encoder_key, position_key, slots_key, attention_key, decoder_key = jr.split(key, 5)
+        kind, channels = symmetry(config), config.encoder_channels[-1]
+        self.encoder = CNNEncoder(config, key=encoder_key)
+        self.position_embedding = (
+            None
+            if kind.is_invariant
+            else PositionEmbedding(channels, config.hidden_size, key=position_key)
+        )
+        self.initial_slots = jr.normal(slots_key, (config.num_slots, config.slot_size))
+        self.attention = SlotAttention(config, kind, key=attention_key)
+        self.decoder = MLPDecoder(config, key=decoder_key)
+        self.config = config
+
+    @property
+    def symmetry(self) -> Symmetry:
+        """What frames mean to this model."""
+        return self.attention.symmetry
+
+    def __call__(
+        self,
+        image: Shaped[Array, "..."],
+        *,
+        key: PRNGKeyArray | None = None,
+        frames: Frame | None = None,
+    ) -> Output:
+        """Explain an image.
+
+        - `image`: float, (h, w, 3), in [0, 1].
+        - `key`: draws the initial frames; `sa` needs none.
+        - `frames`: initial frames instead of random ones.
+
+        Raises a `ValueError` for an image of another shape, dtype or (where its values are known,
+        that is outside of `jax.jit`) range, and if neither key nor frames are given.
+        """
+        slots, frames, attention = self.attend(image, key=key, frames=frames)
+        decoded = self.decode(slots, frames)
+        return Output(
+            mask_logits=decoded.mask_logits,
+            slot_reconstructions=decoded.slot_reconstructions,
+            slots=slots,
+            frames=frames,
+            attention=attention,
+        )
+
+    def attend(
+        self,
+        image: Shaped[Array, "..."],
+        *,
+        key: PRNGKeyArray | None = None,
+        frames: Frame | None = None,
+    ) -> tuple[Float[Array, "k d"], Frame, Float[Array, "k n"]]:
+        """Slots, frames and attention, without decoding; arguments and errors as for a call."""
+        _check(image, self.config.image_size)
+        if frames is None:
+            frames = self.symmetry.initial(self.config.num_slots, image.dtype, key=key)
+        if len(frames.position) != self.config.num_slots:
+            wanted, got = self.config.num_slots, len(frames.position)
+            raise ValueError(f"wanted frames for {wanted} slots, got {got}.")
+        features, grid = self.encoder(image)
+        if self.position_embedding is not None:
+            features = self.position_embedding(features, grid)
+        return self.attention(features, grid, self.initial_slots, frames)
+
+    def decode(self, slots: Float[Array, "k d"], frames: Frame) -> Decoded:
+        """Paint slots where their frames are: edit a frame, decode, and the object has moved."""
+        height, width = self.config.image_size
+        grid = coordinates(height, width, slots.dtype)
+        colours, logits = self.decode_at(slots, frames, grid)
+        return Decoded(
+            mask_logits=logits.reshape(-1, height, width),
+            slot_reconstructions=colours.reshape(-1, height, width, 3),
+        )
+
+    def decode_at(
+        self, slots: Float[Array, "k d"], frames: Frame, grid: Float[Array, "m 2"]
+    ) -> tuple[Float[Array, "k m 3"], Float[Array, "k m"]]:
+        """Colours and mask logits of the slots at any (y, x) coordinates."""
+        return self.decoder(slots, self.symmetry.relative(frames, grid))
+
+    @classmethod
+    def config_from_dict(cls, fields: dict[str, Any]) -> ISAConfig:
+        return ISAConfig.from_dict(fields)
+
+
+def _check(image: Shaped[Array, "..."], size: tuple[int, int]) -> None:
+    wanted = f"an image must be float, of shape {(*size, 3)}, in [0, 1]"
+    if image.shape != (*size, 3):
+        hint = "; a batch is a jax.vmap of the model" if image.ndim == 4 else ""
+        raise ValueError(f"{wanted}; got shape {image.shape}{hint}.")
+    if not jnp.issubdtype(image.dtype, jnp.floating):
+        raise ValueError(f"{wanted}; got dtype {image.dtype}: divide 8-bit values by 255.")
+    if not isinstance(image, jax.core.Tracer):
+        low, high = float(image.min()), float(image.max())
+        if not (low >= 0 and high <= 1):
+            raise ValueError(f"{wanted}; got values from {low:g} to {high:g}.")
