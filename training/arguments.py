@@ -1,0 +1,73 @@
+"""The command line of `training.run`."""
+
+import dataclasses
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+_OfPreset = Annotated[
+    int | None, tyro.conf.arg(metavar="INT", help_behavior_hint="(default: the preset's)")
+]
+
+
+@dataclasses.dataclass(frozen=True)
+class What:
+    """What to train."""
+
+    dataset: str
+    """The scenes: tetrominoes."""
+    variant: str = "isa-t"
+    """The symmetry of the slots: sa (none), isa-t (translation)."""
+    preset: str = "auto"
+    """The recipe: paper (as published), quick (a small model, ten minutes on two cores) or auto
+    (quick on a CPU, else paper)."""
+    seed: int = 0
+    """Of weights, order of images and initial frames; the scenes stay the same."""
+
+
+@dataclasses.dataclass(frozen=True)
+class HowMuch:
+    """How much of it."""
+
+    steps: _OfPreset = None
+    """Updates of the weights."""
+    batch_size: _OfPreset = None
+    """Images in each step."""
+    train_examples: _OfPreset = None
+    """Images in the training set."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Where:
+    """Where it goes."""
+
+    out: Annotated[
+        Path | None,
+        tyro.conf.arg(
+            metavar="FOLDER", help_behavior_hint="(default: runs/DATASET-VARIANT-seedSEED)"
+        ),
+    ] = None
+    """Folder for the model, its scores, pictures and checkpoints."""
+    resume: bool = False
+    """Continue the run in that folder from its last checkpoint."""
+    eval_every: int = 1000
+    """Steps between checkpoints, each with a look at 200 validation images."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Arguments:
+    """Learn to take scenes apart into objects, without labels."""
+
+    what: What
+    how_much: HowMuch
+    where: Where
+
+
+def parse() -> Arguments:
+    """Read the command line; `--help` and mistakes of form end the program here."""
+    return tyro.cli(
+        Arguments,
+        prog="python -m training.run",
+        config=(tyro.conf.OmitArgPrefixes, tyro.conf.FlagCreatePairsOff),
+    )

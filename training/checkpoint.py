@@ -1,0 +1,78 @@
+"""Checkpoints of a run: each whole or not there, the last few kept."""
+
+import hashlib
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import hub
+
+from .config import TrainConfig
+from .step import TrainState
+
+KEEP = 3
+ARRAYS, RECORD = "state.safetensors", "state.json"
+
+
+def save(run: Path, state: TrainState, config: TrainConfig, seconds: float) -> None:
+    """Write `run/checkpoints/step-…`: the state, its checksum, its recipe, the time it took."""
+    with hub.atomic_folder(_folder(run) / f"step-{int(state.step):08d}") as folder:
+        hub.write(state, folder / ARRAYS)
+        record = {
+            "step": int(state.step),
+            "seconds": seconds,
+            "sha256": _digest(folder / ARRAYS),
+            "config": config.to_dict(),
+        }
+        (folder / RECORD).write_text(json.dumps(record, indent=2) + "\n")
+    for old in saved(run)[:-KEEP]:
+        shutil.rmtree(old)
+
+
+def saved(run: Path) -> list[Path]:
+    """The checkpoints of a run, oldest first."""
+    return sorted(_folder(run).glob("step-*"))
+
+
+def restore(run: Path, like: TrainState, config: TrainConfig) -> tuple[TrainState, float]:
+    """The newest state of a run and the seconds it took to get there.
+
+    Raises a `ValueError` if there is none, if it belongs to another recipe, or if it is damaged.
+    It never falls back to an older one or to the start: that is for a person to decide.
+    """
+    if not saved(run):
+        raise ValueError(f"{run} holds no checkpoint to resume; leave out --resume to start.")
+    newest = saved(run)[-1]
+    advice = f"remove {newest} to resume from the checkpoint before it"
+    try:
+        record = json.loads((newest / RECORD).read_text())
+        made_with, seconds, digest = record["config"], record["seconds"], record["sha256"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ValueError(f"{newest / RECORD} is damaged ({error}); {advice}.") from error
+    differences = _differences(made_with, json.loads(json.dumps(config.to_dict())))
+    if differences:
+        raise ValueError(f"{run} was started with another recipe: {differences}.")
+    try:
+        if _digest(newest / ARRAYS) != digest:
+            raise ValueError("its checksum is not the one it was written with")
+        return hub.fill(like, hub.read(newest / ARRAYS)), float(seconds)
+    except (OSError, ValueError) as error:
+        raise ValueError(f"{newest / ARRAYS} is damaged ({error}); {advice}.") from error
+
+
+def _folder(run: Path) -> Path:
+    return run / "checkpoints"
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _differences(old: Any, new: Any, name: str = "") -> str:
+    if isinstance(old, dict) and isinstance(new, dict):
+        keys = sorted(old.keys() | new.keys())
+        found = [_differences(old.get(k), new.get(k), f"{name}.{k}".strip(".")) for k in keys]
+        return ", ".join(filter(None, found))
+    return "" if old == new else f"{name} {old!r} there, {new!r} here"

@@ -1,0 +1,50 @@
+"""What a run is: everything that its weights depend on, in one frozen dataclass."""
+
+import dataclasses
+from typing import Any
+
+from isa_eqx import ISAConfig
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainConfig:
+    """A recipe. Two runs of the same recipe give the same weights, on the same kind of device.
+
+    - `dataset`, `preset`: names, for the record.
+    - `model`: the architecture.
+    - `seed`: of weights, order of images and initial frames.
+    - `steps`, `batch_size`: updates, and images in each.
+    - `train_examples`: images in the training set.
+    - `learning_rate`, `warmup_steps`: Adam's peak, reached linearly, then a cosine to zero.
+    - `clip_norm`: the gradient's largest global norm.
+    - `loss_pixels`: random pixels of each image that the loss looks at in a step, drawn with
+      replacement and weighted so that its mean is the loss over all; `None` for all.
+    """
+
+    dataset: str
+    preset: str
+    model: ISAConfig
+    seed: int = 0
+    steps: int = 20_000
+    batch_size: int = 64
+    train_examples: int = 512
+    learning_rate: float = 4e-4
+    warmup_steps: int = 5_000
+    clip_norm: float = 0.05
+    loss_pixels: int | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("steps", "batch_size", "train_examples"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}.")
+        if self.seed < 0:
+            raise ValueError(f"seed must be at least 0, got {self.seed}.")
+        if self.batch_size > self.train_examples:
+            raise ValueError(
+                f"batch_size must be at most train_examples, got {self.batch_size} "
+                f"of {self.train_examples}."
+            )
+
+    def to_dict(self) -> dict[str, Any]:
+        """The fields as JSON types."""
+        return {**dataclasses.asdict(self), "model": self.model.to_dict()}

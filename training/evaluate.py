@@ -1,0 +1,46 @@
+"""Scores of a model on labelled scenes."""
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import jax.random as jr
+import numpy as np
+from jaxtyping import Array, Float, Int, PRNGKeyArray, UInt8
+
+from isa_eqx import ISA
+from isa_eqx.metrics import adjusted_rand_index, mean_squared_error
+
+from .data import Scenes, dataset
+
+BATCH = 50
+
+
+def evaluate(model: ISA, scenes: Scenes, name: str) -> dict[str, float]:
+    """The means over all scenes of `fg_ari`, `ari` and `mse`.
+
+    Segmentations are the slot with the largest mask at each pixel. Initial frames are random, the
+    same ones for a scene at every call.
+    """
+    spec, slots = dataset(name), model.config.num_slots
+    scores: dict[str, list[np.ndarray]] = {"fg_ari": [], "ari": [], "mse": []}
+    for first in range(0, len(scenes.images), BATCH):
+        images = jnp.asarray(scenes.images[first : first + BATCH])
+        labels = jnp.asarray(scenes.labels[first : first + BATCH], jnp.int32)
+        predicted, error = _explain(model, images, jr.fold_in(jr.key(0), first))
+        ari = [
+            adjusted_rand_index(labels, predicted, spec.num_labels, slots, ignore=ignore)
+            for ignore in (spec.background, ())
+        ]
+        for values, new in zip(scores.values(), (*ari, error), strict=True):
+            values.append(np.asarray(new))
+    return {key: float(np.concatenate(values).mean()) for key, values in scores.items()}
+
+
+@eqx.filter_jit
+def _explain(
+    model: ISA, images: UInt8[Array, "b h w 3"], key: PRNGKeyArray
+) -> tuple[Int[Array, "b h w"], Float[Array, " b"]]:
+    floats = images.astype(jnp.float32) / 255
+    keys = jr.split(key, len(images))
+    out = jax.vmap(lambda image, k: model(image, key=k))(floats, keys)
+    return out.segmentation, mean_squared_error(floats, out.reconstruction)

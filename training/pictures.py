@@ -1,0 +1,102 @@
+"""What a run looks like: scenes taken apart, and the curve of its scores."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import jax.random as jr
+import numpy as np
+
+from hub import atomic_file
+from isa_eqx import ISA
+
+from .data import Scenes
+
+SLOT_COLOURS = ("#4c78a8", "#f58518", "#54a24b", "#e45756", "#b279a2", "#72b7b2", "#eeca3b",
+                "#9d755d", "#ff9da6", "#bab0ac", "#6f4fd8")  # fmt: skip
+
+
+def draw_samples(model: ISA, scenes: Scenes, path: Path, title: str, rows: int = 6) -> None:
+    """Input, reconstruction, predicted and true masks, and every slot with its frame, per scene.
+
+    A slot's picture is its reconstruction weighted by its mask; the cross marks its position.
+    """
+    from matplotlib.colors import to_rgb
+    from matplotlib.figure import Figure
+
+    rows = min(rows, len(scenes.images))
+    images = jnp.asarray(scenes.images[:rows], jnp.float32) / 255
+    out = jax.jit(jax.vmap(lambda image, key: model(image, key=key)))(
+        images, jr.split(jr.key(0), rows)
+    )
+    palette = np.array([to_rgb(c) for c in SLOT_COLOURS])
+    slots = model.config.num_slots
+    names = ["input", "reconstruction", "predicted", "true"] + [f"slot {k}" for k in range(slots)]
+    painted = np.asarray(out.masks[..., None] * out.slot_reconstructions)
+    predicted = palette[np.asarray(out.segmentation) % len(palette)]
+    true = palette[_matched(scenes.labels[:rows], np.asarray(out.segmentation)) % len(palette)]
+    columns = [np.asarray(images), np.asarray(out.reconstruction), predicted, true]
+    columns += list(painted.swapaxes(0, 1))
+
+    figure = Figure(figsize=(1.25 * len(columns), 1.25 * rows + 0.7), layout="constrained")
+    figure.suptitle(title, fontsize=10)
+    axes = figure.subplots(rows, len(columns), squeeze=False)
+    height, width = model.config.image_size
+    for row in range(rows):
+        for column, (name, pictures) in enumerate(zip(names, columns, strict=True)):
+            axis = axes[row, column]
+            axis.imshow(np.clip(pictures[row], 0, 1), interpolation="nearest")
+            axis.set_xticks([])
+            axis.set_yticks([])
+            if row == 0:
+                axis.set_title(name, fontsize=9)
+            slot = column - len(names) + slots
+            if slot >= 0:
+                colour = SLOT_COLOURS[slot % len(SLOT_COLOURS)]
+                y, x = np.asarray(out.frames.position[row, slot])
+                axis.plot((x + 1) / 2 * (width - 1), (y + 1) / 2 * (height - 1), "+", color="white",
+                          markersize=9, markeredgewidth=1.5)  # fmt: skip
+                axis.spines[:].set(color=colour, linewidth=2)
+    with atomic_file(path) as temporary:
+        figure.savefig(temporary, dpi=130, format="png")
+
+
+def draw_curve(metrics: Path, path: Path, title: str) -> None:
+    """Loss and scores over steps, from a run's `metrics.jsonl`."""
+    from matplotlib.figure import Figure
+
+    records = [json.loads(line) for line in metrics.read_text().splitlines()]
+    figure = Figure(figsize=(8, 3.2), layout="constrained")
+    figure.suptitle(title, fontsize=10)
+    left, right = figure.subplots(1, 2)
+    left.plot(*_series(records, "loss"), color="#4c78a8", linewidth=1)
+    left.set(xlabel="step", ylabel="loss per image", yscale="log")
+    for name, label, colour in (("fg_ari", "FG-ARI", "#54a24b"), ("ari", "ARI", "#f58518")):
+        right.plot(*_series(records, f"validation_{name}"), ".-", color=colour, label=label)
+    right.set(xlabel="step", ylabel="validation score", ylim=(min(0, right.get_ylim()[0]), 1.02))
+    right.legend(frameon=False, loc="lower right")
+    for axis in (left, right):
+        axis.grid(alpha=0.25)
+        axis.spines[["top", "right"]].set_visible(False)
+    with atomic_file(path) as temporary:
+        figure.savefig(temporary, dpi=130, format="png")
+
+
+def _series(records: Sequence[dict[str, Any]], name: str) -> tuple[list[int], list[float]]:
+    found = [(record["step"], record[name]) for record in records if name in record]
+    return [step for step, _ in found], [value for _, value in found]
+
+
+def _matched(true: np.ndarray, predicted: np.ndarray) -> np.ndarray:
+    """True labels renamed to the slots that overlap them most, so that colours can be compared."""
+    from scipy.optimize import linear_sum_assignment
+
+    names = np.arange(max(true.max(), predicted.max()) + 1)
+    renamed = np.empty_like(predicted)
+    for i, (t, p) in enumerate(zip(true, predicted, strict=True)):
+        overlap = np.array([[np.sum((t == a) & (p == b)) for b in names] for a in names])
+        renamed[i] = linear_sum_assignment(-overlap)[1][t]
+    return renamed

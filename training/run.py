@@ -1,0 +1,162 @@
+"""Train a model: `python -m training.run --dataset tetrominoes`."""
+
+import dataclasses
+import functools
+import json
+import shlex
+import sys
+from pathlib import Path
+
+import jax
+import numpy as np
+from jaxtyping import UInt8
+from tqdm import tqdm
+
+import hub
+
+from . import checkpoint
+from .arguments import Arguments, parse
+from .config import TrainConfig
+from .data import Scenes, dataset, load
+from .evaluate import evaluate
+from .interruption import interruption
+from .log import Log, NonFiniteError
+from .presets import preset
+from .step import TrainState, start, train_step
+
+LOG_EVERY = 50  # steps
+QUICK_LOOK = 200  # validation images scored while training; at the end, all of them
+
+
+def main(arguments: Arguments) -> None:
+    """Prepare, train, report. A mistake of the user's ends in one sentence."""
+    try:
+        config, run = prepare(arguments)
+        print(f"Making {config.train_examples} training scenes ({title(config)}) …")
+        train_scenes = load(config.dataset, "train", config.train_examples)
+        validation = load(config.dataset, "validation")
+        state, seconds = start(config), 0.0
+        if arguments.where.resume:
+            state, seconds = checkpoint.restore(run, state, config)
+        log = Log(run / "metrics.jsonl", int(state.step), seconds)
+        state = train(config, run, state, log, train_scenes, validation, arguments.where.eval_every)
+        report(config, run, state, log, validation)
+    except (ValueError, OSError, NonFiniteError) as error:
+        sys.exit(f"error: {error}")
+
+
+def prepare(arguments: Arguments) -> tuple[TrainConfig, Path]:
+    """The recipe and the folder of the run, which is claimed unless the run is resumed."""
+    what, how_much, where = arguments.what, arguments.how_much, arguments.where
+    if where.eval_every < 1:
+        raise ValueError(f"--eval-every must be at least 1 step, got {where.eval_every}.")
+    config = preset(
+        what.dataset, what.variant, what.preset, seed=what.seed, **dataclasses.asdict(how_much)
+    )
+    if what.preset == "auto" and config.preset == "quick":
+        print(
+            "No GPU or TPU: taking the preset quick, a small model on a large training set.\n"
+            "The published recipe, hours on a CPU:  python -m training.run "
+            f"--dataset {what.dataset} --variant {what.variant} --preset paper"
+        )
+    run = where.out or Path("runs") / f"{what.dataset}-{what.variant}-seed{what.seed}"
+    if not where.resume:
+        if run.exists() and (not run.is_dir() or any(run.iterdir())):
+            raise ValueError(
+                f"{run} is not empty; continue the run in it with --resume, or name another "
+                "folder with --out."
+            )
+        with hub.atomic_file(run / "train.json") as temporary:
+            temporary.write_text(json.dumps(config.to_dict(), indent=2) + "\n")
+    return config, run
+
+
+def train(
+    config: TrainConfig,
+    run: Path,
+    state: TrainState,
+    log: Log,
+    train_scenes: Scenes,
+    validation: Scenes,
+    eval_every: int,
+) -> TrainState:
+    """The loop: batch → step → log, evaluate, save."""
+    look = Scenes(validation.images[:QUICK_LOOK], validation.labels[:QUICK_LOOK])
+    shown = {}
+    first = int(state.step)
+    with (
+        interruption() as interrupted,
+        tqdm(total=config.steps, initial=first, unit="step", dynamic_ncols=True) as bar,
+    ):
+        for step in range(first + 1, config.steps + 1):
+            state, measured = train_step(batch(config, train_scenes, step - 1), state, config)
+            log.add(measured)
+            bar.update()
+            due = step % eval_every == 0 or step == config.steps
+            if due or interrupted() or step % LOG_EVERY == 0:
+                shown["loss"] = f"{log.flush()['loss']:.1f}"
+                bar.set_postfix(shown)
+            if due:
+                scores = evaluate(state.model, look, config.dataset)
+                log.write(step, {f"validation_{n}": v for n, v in scores.items()})
+                shown["FG-ARI"] = f"{scores['fg_ari']:.3f}"
+                bar.set_postfix(shown)
+            if due or interrupted():
+                checkpoint.save(run, state, config, log.seconds)
+            if interrupted():
+                bar.close()
+                print(f"Stopped and saved at step {step}. Continue with:\n  {again()}")
+                sys.exit(128 + interrupted())
+    return state
+
+
+def report(config: TrainConfig, run: Path, state: TrainState, log: Log, validation: Scenes) -> None:
+    """What a run leaves: the model, its scores on all of validation, and pictures."""
+    seconds = log.seconds
+    state.model.save_pretrained(run)
+    scores = evaluate(state.model, validation, config.dataset)
+    count = len(validation.images)
+    log.write(config.steps, {f"final_{n}": v for n, v in scores.items()} | {"images": count})
+    minutes = f"{config.steps} steps in {seconds / 60:.1f} min on {jax.devices()[0].device_kind}"
+    print(f"\n{title(config)}, {minutes}; {count} validation images")
+    for name, label in (("fg_ari", "FG-ARI"), ("ari", "ARI"), ("mse", "MSE")):
+        print(f"  {label:7} {scores[name]:.4f}")
+    try:
+        from . import pictures
+    except ImportError as missing:
+        print(f"No pictures: {missing.name} is not installed.")
+        return
+    pictures.draw_samples(state.model, validation, run / "samples.png", title(config))
+    pictures.draw_curve(run / "metrics.jsonl", run / "curve.png", title(config))
+    print(f"In {run}: model.safetensors, config.json, metrics.jsonl, samples.png, curve.png")
+
+
+def title(config: TrainConfig) -> str:
+    """What to call the run beside a result."""
+    source = dataset(config.dataset).source
+    return (
+        f"{config.dataset} ({source}), {config.model.variant}, {config.preset}, seed {config.seed}"
+    )
+
+
+def batch(config: TrainConfig, scenes: Scenes, step: int) -> UInt8[np.ndarray, "b h w 3"]:
+    """The images of a step: a new order every epoch, which depends on nothing but the seed."""
+    epoch, place = divmod(step, config.train_examples // config.batch_size)
+    order = epoch_order(config.seed, epoch, config.train_examples)
+    return scenes.images[order[place * config.batch_size : (place + 1) * config.batch_size]]
+
+
+@functools.lru_cache(maxsize=1)
+def epoch_order(seed: int, epoch: int, count: int) -> np.ndarray:
+    """A permutation of the training set."""
+    return np.random.default_rng((seed, epoch)).permutation(count)
+
+
+def again() -> str:
+    """The command that continues this run."""
+    arguments = [a for a in sys.argv[1:] if a != "--resume"] + ["--resume"]
+    return shlex.join(["python", "-m", "training.run", *arguments])
+
+
+if __name__ == "__main__":
+    main(parse())

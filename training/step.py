@@ -1,0 +1,80 @@
+"""One step of training, as a pure function of the state before it."""
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import jax.random as jr
+import optax
+from jaxtyping import Array, Float, Int, PRNGKeyArray, UInt8
+
+from isa_eqx import ISA, coordinates
+
+from .config import TrainConfig
+
+
+class TrainState(eqx.Module):
+    """All that changes while training, and all that a checkpoint holds."""
+
+    model: ISA
+    optimiser: optax.OptState
+    step: Int[Array, ""]
+
+
+def start(config: TrainConfig) -> TrainState:
+    """The state before the first step."""
+    model = ISA(config.model, key=jr.fold_in(jr.key(config.seed), 0))
+    optimiser = optimiser_of(config).init(eqx.filter(model, eqx.is_array))
+    return TrainState(model, optimiser, jnp.zeros((), jnp.int32))
+
+
+def optimiser_of(config: TrainConfig) -> optax.GradientTransformation:
+    """Adam with clipping, a linear warm-up and a cosine to zero."""
+    schedule = optax.warmup_cosine_decay_schedule(
+        0.0, config.learning_rate, config.warmup_steps, max(config.steps, config.warmup_steps + 1)
+    )
+    return optax.chain(optax.clip_by_global_norm(config.clip_norm), optax.adam(schedule))
+
+
+def loss(
+    model: ISA, image: Float[Array, "h w 3"], pixels: int | None, *, key: PRNGKeyArray
+) -> Float[Array, ""]:
+    """Σ over h, w, 3 of (reconstruction - image)², or its unbiased estimate from random pixels."""
+    frame_key, pixel_key = jr.split(key)
+    slots, frames, _ = model.attend(image, key=frame_key)
+    height, width, _ = image.shape
+    grid, target = coordinates(height, width, image.dtype), image.reshape(-1, 3)
+    if pixels is not None:
+        chosen = jr.randint(pixel_key, (pixels,), 0, height * width)
+        grid, target = grid[chosen], target[chosen]
+    colours, logits = model.decode_at(slots, frames, grid)
+    reconstruction = (jax.nn.softmax(logits, axis=0)[..., None] * colours).sum(axis=0)
+    return jnp.square(reconstruction - target).sum() * (height * width / len(target))
+
+
+def batch_loss(
+    model: ISA, images: UInt8[Array, "b h w 3"], pixels: int | None, *, key: PRNGKeyArray
+) -> Float[Array, ""]:
+    """The mean loss of a batch of 8-bit images, each with frames of its own."""
+    floats = images.astype(jnp.float32) / 255
+    keys = jr.split(key, len(images))
+    return jax.vmap(lambda image, k: loss(model, image, pixels, key=k))(floats, keys).mean()
+
+
+# The old state is donated: its memory becomes the new state's.
+@eqx.filter_jit(donate="all-except-first")
+def train_step(
+    images: UInt8[Array, "b h w 3"], state: TrainState, config: TrainConfig
+) -> tuple[TrainState, dict[str, Float[Array, ""]]]:
+    """The state after one batch, and what was measured on the way.
+
+    The step's randomness depends only on the seed and the step's number, so a run that was
+    interrupted goes on as if it had not been.
+    """
+    key = jr.fold_in(jr.fold_in(jr.key(config.seed), 1), state.step)
+    value, gradient = eqx.filter_value_and_grad(batch_loss)(
+        state.model, images, config.loss_pixels, key=key
+    )
+    updates, optimiser = optimiser_of(config).update(gradient, state.optimiser)
+    model = eqx.apply_updates(state.model, updates)
+    measured = {"loss": value, "gradient_norm": optax.global_norm(gradient)}
+    return TrainState(model, optimiser, state.step + 1), measured
