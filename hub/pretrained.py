@@ -32,7 +32,7 @@ class AbstractPretrained(eqx.Module):
     The folder has `config.json` and `model.safetensors`, the layout of the Hugging Face Hub.
     """
 
-    config: eqx.AbstractVar[Config]
+    config: eqx.AbstractVar[Any]
 
     @classmethod
     @abc.abstractmethod

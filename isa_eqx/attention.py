@@ -80,7 +80,7 @@ class SlotAttention(eqx.Module):
             return attention, attention / (total + ATTENTION_EPSILON)
 
         def round(
-            carry: tuple[Float[Array, "k d"], Frame], _: None
+            carry: tuple[Float[Array, "k d"], Frame], no_input: None
         ) -> tuple[tuple[Float[Array, "k d"], Frame], None]:
             slots, frames = carry
             relative = self.symmetry.relative(frames, grid)

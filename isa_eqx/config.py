@@ -10,7 +10,8 @@ VARIANTS = ("sa", "isa-t")
 def one_of(what: str, name: Any, valid: tuple[str, ...]) -> None:
     """Raise a `ValueError` with the valid names, nearest first, unless `name` is one of them."""
     if name not in valid:
-        near = difflib.get_close_matches(str(name), valid, n=1, cutoff=0.3)
+        starts = [candidate for candidate in valid if name and candidate.startswith(str(name))]
+        near = starts or difflib.get_close_matches(str(name), valid, n=1, cutoff=0.3)
         hint = f" Did you mean {near[0]!r}?" if near else ""
         raise ValueError(f"Unknown {what} {name!r}; valid ones are {', '.join(valid)}.{hint}")
 
@@ -69,4 +70,8 @@ class ISAConfig:
         known = tuple(field.name for field in dataclasses.fields(cls))
         for name in fields:
             one_of("field of ISAConfig", name, known)
-        return cls(**{n: tuple(v) if isinstance(v, list) else v for n, v in fields.items()})
+        restored: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value
+            for name, value in fields.items()
+        }
+        return cls(**restored)

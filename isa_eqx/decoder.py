@@ -6,7 +6,7 @@ import jax.random as jr
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from .config import ISAConfig
-from .layers import dense, linear
+from .layers import dense, linear, weight_and_bias
 
 
 class MLPDecoder(eqx.Module):
@@ -39,8 +39,9 @@ class MLPDecoder(eqx.Module):
         """Colour and mask logit of every slot at m pixels, given where it sees them."""
         # The first layer is affine in slot and rel: no product per slot and pixel.
         first, *others = self.layers
-        centre = dense(first, slots + self.position.bias[None])
-        x = jax.nn.relu(centre[:, None] + relative @ (first.weight @ self.position.weight).T)
+        axes, origin = weight_and_bias(self.position)
+        centre = dense(first, slots + origin[None])
+        x = jax.nn.relu(centre[:, None] + relative @ (first.weight @ axes).T)
         for layer in others:
             x = jax.nn.relu(dense(layer, x))
         return dense(self.colour, x), dense(self.alpha, x)[..., 0]

@@ -92,7 +92,7 @@ class Translation(Symmetry):
         return eqx.tree_at(lambda f: f.position, frames, weighted_mean(attention, grid))
 
 
-SYMMETRIES: dict[str, type[Symmetry]] = {"sa": NoSymmetry, "isa-t": Translation}
+SYMMETRIES = {"sa": NoSymmetry, "isa-t": Translation}
 
 
 def symmetry(config: ISAConfig) -> Symmetry:

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import jax.random as jr
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from .layers import LAYER_NORM_EPSILON, MLP, linear
+from .layers import LAYER_NORM_EPSILON, MLP, linear, weight_and_bias
 
 
 class Pixels(eqx.Module):
@@ -79,16 +79,18 @@ class RelativePixels(Pixels):
         self, queries: Float[Array, "k d"], relative: Float[Array, "k n 2"]
     ) -> Float[Array, "k n"]:
         hidden, scale = self._hidden(relative)
-        products = jnp.einsum("km,knm->kn", queries @ self.out.weight, hidden)
-        return products * scale + (queries @ self.out.bias)[:, None]
+        weight, bias = weight_and_bias(self.out)
+        products = jnp.einsum("km,knm->kn", queries @ weight, hidden)
+        return products * scale + (queries @ bias)[:, None]
 
     @eqx.filter_checkpoint
     def sum(
         self, weights: Float[Array, "k n"], relative: Float[Array, "k n 2"]
     ) -> Float[Array, "k d"]:
         hidden, scale = self._hidden(relative)
+        weight, bias = weight_and_bias(self.out)
         total = jnp.einsum("kn,knm->km", weights * scale, hidden)
-        return total @ self.out.weight.T + weights.sum(axis=1, keepdims=True) * self.out.bias[None]
+        return total @ weight.T + weights.sum(axis=1, keepdims=True) * bias[None]
 
 
 class GridEncoder(eqx.Module):
@@ -107,15 +109,15 @@ class GridEncoder(eqx.Module):
 
     def __call__(self, vectors: Float[Array, "n d"]) -> RelativePixels:
         """The vectors as every slot sees them."""
-        norm, hidden = self.mlp.norm, self.mlp.hidden
+        gain, shift = weight_and_bias(self.mlp.norm)
+        first, bias = weight_and_bias(self.mlp.hidden)
+        axes, origin = weight_and_bias(self.position)
         size = vectors.shape[1]
-        centred = _centre(vectors + self.position.bias[None], axis=1)
-        axes = _centre(self.position.weight, axis=0)
-        first = hidden.weight * norm.weight[None]
-        shift = hidden.weight @ norm.bias + hidden.bias
+        centred, axes = _centre(vectors + origin[None], axis=1), _centre(axes, axis=0)
+        scaled = first * gain[None]
         return RelativePixels(
-            offset=centred @ first.T,
-            slopes=jnp.concatenate([axes.T @ first.T, shift[None]]),
+            offset=centred @ scaled.T,
+            slopes=jnp.concatenate([axes.T @ scaled.T, (first @ shift + bias)[None]]),
             square=jnp.square(centred).mean(axis=1),
             cross=centred @ axes * (2 / size),
             gram=axes.T @ axes / size,

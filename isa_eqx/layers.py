@@ -66,6 +66,12 @@ def dense(layer: eqx.nn.Linear, x: Float[Array, "*axes i"]) -> Float[Array, "*ax
     return y if layer.bias is None else y + jnp.expand_dims(layer.bias, range(y.ndim - 1))
 
 
+def weight_and_bias(layer: eqx.nn.Linear | eqx.nn.LayerNorm) -> tuple[Array, Array]:
+    """The parameters of a layer that has both."""
+    assert layer.weight is not None and layer.bias is not None
+    return layer.weight, layer.bias
+
+
 class MLP(eqx.Module):
     """W₂ relu(W₁ LN(x) + b₁) + b₂, for one vector."""
 

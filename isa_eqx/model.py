@@ -6,6 +6,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import jax.random as jr
+from jax.core import Tracer
 from jaxtyping import Array, Float, Int, PRNGKeyArray, Shaped
 
 from hub import AbstractPretrained
@@ -159,7 +160,7 @@ def _check(image: Shaped[Array, "..."], size: tuple[int, int]) -> None:
         raise ValueError(f"{wanted}; got shape {image.shape}{hint}.")
     if not jnp.issubdtype(image.dtype, jnp.floating):
         raise ValueError(f"{wanted}; got dtype {image.dtype}: divide 8-bit values by 255.")
-    if not isinstance(image, jax.core.Tracer):
+    if not isinstance(image, Tracer):
         low, high = float(image.min()), float(image.max())
         if not (low >= 0 and high <= 1):
             raise ValueError(f"{wanted}; got values from {low:g} to {high:g}.")

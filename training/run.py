@@ -8,8 +8,9 @@ import sys
 from pathlib import Path
 
 import jax
+import jax.numpy as jnp
 import numpy as np
-from jaxtyping import UInt8
+from jaxtyping import Array, UInt8
 from tqdm import tqdm
 
 import hub
@@ -92,8 +93,8 @@ def train(
             state, measured = train_step(batch(config, train_scenes, step - 1), state, config)
             log.add(measured)
             bar.update()
-            due = step % eval_every == 0 or step == config.steps
-            if due or interrupted() or step % LOG_EVERY == 0:
+            due, stop = step % eval_every == 0 or step == config.steps, interrupted()
+            if due or stop or step % LOG_EVERY == 0:
                 shown["loss"] = f"{log.flush()['loss']:.1f}"
                 bar.set_postfix(shown)
             if due:
@@ -101,12 +102,12 @@ def train(
                 log.write(step, {f"validation_{n}": v for n, v in scores.items()})
                 shown["FG-ARI"] = f"{scores['fg_ari']:.3f}"
                 bar.set_postfix(shown)
-            if due or interrupted():
+            if due or stop:
                 checkpoint.save(run, state, config, log.seconds)
-            if interrupted():
+            if stop:
                 bar.close()
                 print(f"Stopped and saved at step {step}. Continue with:\n  {again()}")
-                sys.exit(128 + interrupted())
+                sys.exit(128 + stop)
     return state
 
 
@@ -139,11 +140,12 @@ def title(config: TrainConfig) -> str:
     )
 
 
-def batch(config: TrainConfig, scenes: Scenes, step: int) -> UInt8[np.ndarray, "b h w 3"]:
+def batch(config: TrainConfig, scenes: Scenes, step: int) -> UInt8[Array, "b h w 3"]:
     """The images of a step: a new order every epoch, which depends on nothing but the seed."""
     epoch, place = divmod(step, config.train_examples // config.batch_size)
     order = epoch_order(config.seed, epoch, config.train_examples)
-    return scenes.images[order[place * config.batch_size : (place + 1) * config.batch_size]]
+    chosen = order[place * config.batch_size : (place + 1) * config.batch_size]
+    return jnp.asarray(scenes.images[chosen])
 
 
 @functools.lru_cache(maxsize=1)

@@ -74,7 +74,8 @@ def train_step(
     value, gradient = eqx.filter_value_and_grad(batch_loss)(
         state.model, images, config.loss_pixels, key=key
     )
-    updates, optimiser = optimiser_of(config).update(gradient, state.optimiser)
+    with jax.numpy_dtype_promotion("standard"):  # optax raises floats to whole powers
+        updates, optimiser = optimiser_of(config).update(gradient, state.optimiser)
     model = eqx.apply_updates(state.model, updates)
-    measured = {"loss": value, "gradient_norm": optax.global_norm(gradient)}
+    measured = {"loss": value, "gradient_norm": optax.tree.norm(gradient)}
     return TrainState(model, optimiser, state.step + 1), measured

@@ -1,0 +1,121 @@
+"""The command, as a person types it, in processes of its own."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import safetensors.numpy
+
+from isa_eqx import ISA
+
+STEPS, EVERY = 120, 20
+OPTIONS = ("--preset", "quick", "--steps", str(STEPS), "--eval-every", str(EVERY))
+SMALL = ("--batch-size", "2", "--train-examples", "16")
+FILES = {"config.json", "model.safetensors", "metrics.jsonl", "samples.png", "curve.png"}
+
+
+@pytest.fixture(scope="module")
+def environment(tmp_path_factory):
+    """One compilation for all the processes."""
+    cache = str(tmp_path_factory.mktemp("compiled"))
+    return os.environ | {
+        "JAX_COMPILATION_CACHE_DIR": cache,
+        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+    }
+
+
+def started(environment, *arguments):
+    command = [sys.executable, "-m", "training.run", "--dataset", "tetrominoes", *arguments]
+    pipes = dict(stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    return subprocess.Popen(command, env=environment, **pipes)
+
+
+def finished(environment, *arguments):
+    process = started(environment, *arguments)
+    said, _ = process.communicate(timeout=300)
+    return process.returncode, said
+
+
+def wait_for_checkpoint(run: Path, process, after=-1):
+    while process.poll() is None:
+        steps = [int(p.name[5:]) for p in run.glob("checkpoints/step-*")]
+        if max(steps, default=-1) > after:
+            return max(steps)
+        time.sleep(0.01)
+    raise AssertionError(process.communicate()[0])
+
+
+@pytest.fixture(scope="module")
+def whole(environment, tmp_path_factory):
+    run = tmp_path_factory.mktemp("whole") / "run"
+    code, said = finished(environment, *OPTIONS, *SMALL, "--out", str(run))
+    assert code == 0, said
+    return run, said
+
+
+def test_a_run_leaves_its_files_and_prints_its_scores(whole):
+    run, said = whole
+    assert {p.name for p in run.iterdir()} >= FILES
+    assert "FG-ARI" in said and "procedural" in said
+    assert ISA.from_pretrained(run).config.variant == "isa-t"
+    records = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+    assert all({"step", "seconds"} <= record.keys() for record in records)
+    assert {"loss", "gradient_norm", "validation_fg_ari", "final_fg_ari"} <= {
+        name for record in records for name in record
+    }
+
+
+def test_killed_and_stopped_it_ends_with_the_same_weights(environment, whole, tmp_path):
+    run = tmp_path / "run"
+    arguments = (*OPTIONS, *SMALL, "--out", str(run))
+    killed = started(environment, *arguments)
+    first = wait_for_checkpoint(run, killed)
+    killed.kill()
+    killed.communicate()
+
+    stopped = started(environment, *arguments, "--resume")
+    wait_for_checkpoint(run, stopped, after=first)
+    stopped.send_signal(signal.SIGTERM)
+    said, _ = stopped.communicate(timeout=300)
+    assert stopped.returncode == 128 + signal.SIGTERM, said
+    assert "Stopped and saved at step" in said and said.rstrip().endswith("--resume")
+
+    code, said = finished(environment, *arguments, "--resume")
+    assert code == 0, said
+    ours, theirs = (safetensors.numpy.load_file(r / "model.safetensors") for r in (run, whole[0]))
+    assert ours.keys() == theirs.keys()
+    for name in ours:
+        np.testing.assert_array_equal(ours[name], theirs[name], err_msg=name)
+    steps = [json.loads(x)["step"] for x in (run / "metrics.jsonl").read_text().splitlines()]
+    assert steps == sorted(steps) and steps[-1] == STEPS
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--variant", "isa-tt"), "error: Unknown variant 'isa-tt'; valid ones are sa, isa-t"),
+        (("--steps", "0"), "error: steps must be at least 1, got 0."),
+        (("--resume", "--out", "{empty}"), "holds no checkpoint to resume"),
+        (("--out", "{file}/run"), "error: .*{file}"),
+        (("--out", "{full}"), "is not empty; continue the run in it with --resume"),
+    ],
+)
+def test_a_mistake_ends_in_one_sentence(environment, tmp_path, arguments, message):
+    places = {"empty": tmp_path / "empty", "file": tmp_path / "file", "full": tmp_path / "full"}
+    places["empty"].mkdir()
+    places["file"].write_text("not a folder")
+    places["full"].mkdir()
+    (places["full"] / "thesis.txt").write_text("mine")
+    filled = [a.format(**places) for a in arguments]
+    code, said = finished(environment, "--preset", "quick", *filled)
+    assert code == 1 and "Traceback" not in said
+    assert [line for line in said.splitlines() if message.format(**places) in line] or (
+        message.startswith("error: .*") and said.startswith("error: ")
+    ), said
+    assert sorted(p.name for p in places["full"].iterdir()) == ["thesis.txt"]

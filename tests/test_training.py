@@ -1,0 +1,165 @@
+"""Training: what a step may depend on, and that a killed run goes on as if it never had been."""
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+import jax.random as jr
+import numpy as np
+import pytest
+
+from isa_eqx import ISA, ISAConfig
+from training import checkpoint
+from training.config import TrainConfig
+from training.data import load
+from training.presets import preset
+from training.run import batch
+from training.step import batch_loss, loss, start, train_step
+
+TINY = TrainConfig(
+    dataset="tetrominoes",
+    preset="tiny",
+    model=ISAConfig(
+        slot_size=8,
+        hidden_size=8,
+        encoder_channels=(4,),
+        encoder_strides=(5,),
+        decoder_channels=(8,),
+    ),
+    steps=20,
+    batch_size=3,
+    train_examples=10,
+    warmup_steps=2,
+    loss_pixels=40,
+)
+
+
+@pytest.fixture(scope="module")
+def scenes():
+    return load("tetrominoes", "train", TINY.train_examples)
+
+
+def advance(state, steps, scenes):
+    for step in range(int(state.step), int(state.step) + steps):
+        state, measured = train_step(batch(TINY, scenes, step), state, TINY)
+    return state, measured
+
+
+def equal(a, b):
+    return all(bool((x == y).all()) for x, y in zip(*map(jax.tree.leaves, (a, b)), strict=True))
+
+
+def test_the_loss_is_the_sum_over_pixels_and_channels(scenes):
+    model, image = start(TINY).model, jnp.asarray(scenes.images[0], jnp.float32) / 255
+    frame_key, _ = jr.split(jr.key(3))
+    out = model(image, key=frame_key)
+    expected = jnp.square(out.reconstruction - image).sum()
+    np.testing.assert_allclose(loss(model, image, None, key=jr.key(3)), expected, rtol=1e-5)
+
+
+def test_random_pixels_estimate_the_loss_without_bias(scenes):
+    # Plain Slot Attention, so that the pixels are the only thing that is random.
+    model = ISA(dataclasses.replace(TINY.model, variant="sa"), key=jr.key(0))
+    image = jnp.asarray(scenes.images[0], jnp.float32) / 255
+    sampled = jax.vmap(lambda k: loss(model, image, 40, key=k))(jr.split(jr.key(4), 4000))
+    error = sampled.std() / len(sampled) ** 0.5
+    assert abs(sampled.mean() - loss(model, image, None, key=jr.key(0))) < 4 * error
+    assert error < 0.01 * sampled.mean()
+
+
+def test_a_step_lowers_the_loss_of_its_batch(scenes):
+    config = dataclasses.replace(TINY, warmup_steps=0, loss_pixels=None)
+    images, key = batch(config, scenes, 0), jr.key(0)
+    state = start(config)
+    before = batch_loss(state.model, images, None, key=key)
+    for _ in range(10):
+        state, _ = train_step(images, state, config)
+    assert batch_loss(state.model, images, None, key=key) < before
+
+
+def test_an_epoch_shows_every_image_at_most_once_in_a_new_order():
+    numbered = load("tetrominoes", "train", 10)
+    numbered.images[:] = np.arange(10, dtype=np.uint8)[:, None, None, None]
+    seen = [np.asarray(batch(TINY, numbered, step))[:, 0, 0, 0].tolist() for step in range(6)]
+    first, second = sum(seen[:3], []), sum(seen[3:], [])
+    assert len(set(first)) == len(set(second)) == 9
+    assert first != second
+
+
+def test_a_restored_state_goes_on_bit_for_bit(scenes, tmp_path):
+    whole, _ = advance(start(TINY), 7, scenes)
+    half, _ = advance(start(TINY), 4, scenes)
+    checkpoint.save(tmp_path, half, TINY, 1.5)
+    restored, seconds = checkpoint.restore(tmp_path, start(TINY), TINY)
+    resumed, _ = advance(restored, 3, scenes)
+    assert seconds == 1.5
+    assert equal(whole, resumed)
+
+
+def test_the_last_few_checkpoints_are_kept(tmp_path):
+    state = start(TINY)
+    for step in range(5):
+        checkpoint.save(tmp_path, dataclasses.replace(state, step=jnp.asarray(step)), TINY, 0.0)
+    assert [p.name for p in checkpoint.saved(tmp_path)] == [f"step-{s:08d}" for s in (2, 3, 4)]
+
+
+@pytest.fixture
+def saved(tmp_path):
+    checkpoint.save(tmp_path, start(TINY), TINY, 0.0)
+    return tmp_path
+
+
+def restore(run, config=TINY):
+    return checkpoint.restore(run, start(config), config)
+
+
+def test_nothing_to_resume_is_said(tmp_path):
+    with pytest.raises(ValueError, match="holds no checkpoint to resume; leave out --resume"):
+        restore(tmp_path)
+
+
+def test_another_recipe_is_refused_with_the_difference(saved):
+    with pytest.raises(ValueError, match="another recipe: steps 20 there, 21 here"):
+        restore(saved, dataclasses.replace(TINY, steps=21))
+
+
+@pytest.mark.parametrize("file", ["state.safetensors", "state.json"])
+@pytest.mark.parametrize("harm", ["truncate", "flip", "remove"])
+def test_a_damaged_checkpoint_is_refused_and_left_alone(saved, file, harm):
+    path = checkpoint.saved(saved)[-1] / file
+    content = path.read_bytes()
+    middle = len(content) // 2
+    if harm == "truncate":
+        path.write_bytes(content[:middle])
+    elif harm == "flip":
+        path.write_bytes(content[:middle] + bytes([content[middle] ^ 255]) + content[middle + 1 :])
+    else:
+        path.unlink()
+    before = sorted(p.name for p in path.parent.iterdir())
+    with pytest.raises(ValueError, match=r"is damaged .*remove .*step-00000000 to resume from"):
+        restore(saved)
+    assert sorted(p.name for p in path.parent.iterdir()) == before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("tetromino",), "Unknown dataset 'tetromino'.*Did you mean 'tetrominoes'"),
+        (("tetrominoes", "isa"), "Unknown variant 'isa'; valid ones are sa, isa-t.*'isa-t'"),
+        (("tetrominoes", "sa", "qick"), "Unknown preset 'qick'.*Did you mean 'quick'"),
+    ],
+)
+def test_unknown_names_are_answered_with_the_nearest(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        preset(*arguments)
+
+
+def test_the_paper_preset_is_the_published_recipe():
+    config = preset("tetrominoes", "isa-t", "paper")
+    assert (config.steps, config.warmup_steps, config.batch_size) == (20_000, 5_000, 64)
+    assert (config.learning_rate, config.clip_norm, config.train_examples) == (4e-4, 0.05, 512)
+    assert config.loss_pixels is None and config.model == ISAConfig()
+
+
+def test_fewer_steps_keep_the_shape_of_the_schedule():
+    assert preset("tetrominoes", steps=200).warmup_steps == 50
