@@ -12,9 +12,10 @@ from isa_eqx import ISA, ISAConfig
 from training import checkpoint
 from training.config import TrainConfig
 from training.data import load
+from training.log import Log, NonFiniteError
 from training.presets import preset
-from training.run import batch
-from training.step import batch_loss, loss, start, train_step
+from training.run import batch, train
+from training.step import batch_loss, loss, ownership, start, train_step
 
 TINY = TrainConfig(
     dataset="tetrominoes",
@@ -32,6 +33,8 @@ TINY = TrainConfig(
     warmup_steps=2,
     loss_pixels=40,
 )
+WHOLE = dataclasses.replace(TINY, loss_pixels=None)
+ZERO = jnp.asarray(0)
 
 
 @pytest.fixture(scope="module")
@@ -54,16 +57,16 @@ def test_the_loss_is_the_sum_over_pixels_and_channels(scenes):
     frame_key, _ = jr.split(jr.key(3))
     out = model(image, key=frame_key)
     expected = jnp.square(out.reconstruction - image).sum()
-    np.testing.assert_allclose(loss(model, image, None, key=jr.key(3)), expected, rtol=1e-5)
+    np.testing.assert_allclose(loss(model, image, WHOLE, ZERO, key=jr.key(3)), expected, rtol=1e-5)
 
 
 def test_random_pixels_estimate_the_loss_without_bias(scenes):
     # Plain Slot Attention, so that the pixels are the only thing that is random.
     model = ISA(dataclasses.replace(TINY.model, variant="sa"), key=jr.key(0))
     image = jnp.asarray(scenes.images[0], jnp.float32) / 255
-    sampled = jax.vmap(lambda k: loss(model, image, 40, key=k))(jr.split(jr.key(4), 4000))
+    sampled = jax.vmap(lambda k: loss(model, image, TINY, ZERO, key=k))(jr.split(jr.key(4), 4000))
     error = sampled.std() / len(sampled) ** 0.5
-    assert abs(sampled.mean() - loss(model, image, None, key=jr.key(0))) < 4 * error
+    assert abs(sampled.mean() - loss(model, image, WHOLE, ZERO, key=jr.key(0))) < 4 * error
     assert error < 0.01 * sampled.mean()
 
 
@@ -71,10 +74,10 @@ def test_a_step_lowers_the_loss_of_its_batch(scenes):
     config = dataclasses.replace(TINY, warmup_steps=0, loss_pixels=None)
     images, key = batch(config, scenes, 0), jr.key(0)
     state = start(config)
-    before = batch_loss(state.model, images, None, key=key)
+    before = batch_loss(state.model, images, config, ZERO, key=key)
     for _ in range(10):
         state, _ = train_step(images, state, config)
-    assert batch_loss(state.model, images, None, key=key) < before
+    assert batch_loss(state.model, images, config, ZERO, key=key) < before
 
 
 def test_an_epoch_shows_every_image_at_most_once_in_a_new_order():
@@ -163,3 +166,35 @@ def test_the_paper_preset_is_the_published_recipe():
 
 def test_fewer_steps_keep_the_shape_of_the_schedule():
     assert preset("tetrominoes", steps=200).warmup_steps == 50
+
+
+def test_the_owner_is_asked_to_take_what_it_paints_right():
+    target = jnp.zeros((4, 3)).at[3].set(1.0)  # three black pixels and one of an object
+    colours = jnp.zeros((2, 4, 3)).at[1, 3].set(1.0)  # both slots paint black, one the object
+    logits = jnp.array([[2.0, 2.0, -3.0, -5.0], [0.0, 0.0, 0.0, 0.0]])
+    cost = ownership(colours, logits, target)
+    np.testing.assert_allclose(cost[:3], -jax.nn.log_softmax(logits, axis=0)[0, :3], rtol=1e-6)
+    np.testing.assert_allclose(cost[3], 0, atol=1e-6)
+    push = jax.grad(lambda x: ownership(colours, x, target).sum())(logits)
+    assert (push[0, :3] < 0).all() and (push[1, :3] > 0).all()
+    np.testing.assert_allclose(push[:, 3], 0, atol=1e-6)
+
+
+def test_ownership_counts_in_the_second_half_only(scenes):
+    model, image = start(TINY).model, jnp.asarray(scenes.images[0], jnp.float32) / 255
+    ours = dataclasses.replace(WHOLE, ownership=1.0)
+    published, early, late = (
+        loss(model, image, config, jnp.asarray(step), key=jr.key(0))
+        for config, step in ((WHOLE, 10), (ours, 9), (ours, 10))
+    )
+    assert early == published < late
+
+
+def test_a_loss_that_is_no_number_stops_and_keeps_the_good_checkpoints(scenes, tmp_path):
+    state, log = start(TINY), Log(tmp_path / "metrics.jsonl", 0, 0.0)
+    checkpoint.save(tmp_path, state, TINY, 0.0)
+    state = eqx.tree_at(lambda s: s.model.initial_slots, state, replace_fn=lambda x: x * jnp.nan)
+    with pytest.raises(NonFiniteError, match=r"gradient_norm is nan at step 1: .* diverged"):
+        train(TINY, tmp_path, state, log, scenes, scenes, eval_every=1)
+    restored, _ = restore(tmp_path)
+    assert equal(restored, start(TINY))

@@ -50,7 +50,11 @@ class Log:
         for name, series in values.items():
             if not np.isfinite(series).all():
                 step = self._first + int(np.argmin(np.isfinite(series)))
-                raise NonFiniteError(f"{name} is {series[step - self._first]} at step {step}")
+                raise NonFiniteError(
+                    f"{name} is {series[step - self._first]} at step {step}: training has "
+                    f"diverged and stopped. The checkpoints in {self._path.parent} are from "
+                    "before; try a smaller learning rate."
+                )
         self._first += len(self._steps)
         self._steps = []
         means = {name: float(series.mean()) for name, series in values.items()}

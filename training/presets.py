@@ -20,19 +20,20 @@ _MODEL: dict[tuple[str, str], dict[str, Any]] = {
     ("tetrominoes", "quick"): dict(
         hidden_size=64,
         encoder_channels=(32, 32, 32),
-        encoder_strides=(3, 1, 1),
+        encoder_strides=(4, 1, 1),
         decoder_channels=(64, 64, 64, 64),
     ),
 }
 _TRAINING: dict[tuple[str, str], dict[str, Any]] = {
     ("tetrominoes", "paper"): {},
     ("tetrominoes", "quick"): dict(
-        steps=16_000,
+        steps=18_000,
         batch_size=16,
         train_examples=32_768,
         learning_rate=1e-3,
         warmup_steps=500,
         loss_pixels=100,
+        ownership=0.003,
     ),
 }
 

@@ -1,10 +1,12 @@
 """Train a model: `python -m training.run --dataset tetrominoes`."""
 
+import contextlib
 import dataclasses
 import functools
 import json
 import shlex
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import jax
@@ -14,8 +16,9 @@ from jaxtyping import Array, UInt8
 from tqdm import tqdm
 
 import hub
+from isa_eqx import ISA
 
-from . import checkpoint
+from . import checkpoint, pictures
 from .arguments import Arguments, parse
 from .config import TrainConfig
 from .data import Scenes, dataset, load
@@ -31,19 +34,20 @@ QUICK_LOOK = 200  # validation images scored while training; at the end, all of 
 
 def main(arguments: Arguments) -> None:
     """Prepare, train, report. A mistake of the user's ends in one sentence."""
-    try:
+    with ending_in_a_sentence(ValueError, OSError):
         config, run = prepare(arguments)
-        print(f"Making {config.train_examples} training scenes ({title(config)}) …")
-        train_scenes = load(config.dataset, "train", config.train_examples)
-        validation = load(config.dataset, "validation")
         state, seconds = start(config), 0.0
         if arguments.where.resume:
             state, seconds = checkpoint.restore(run, state, config)
+        else:
+            checkpoint.save(run, state, config, seconds)  # from here on it can be resumed
+    print(f"Making {config.train_examples} training images: {title(config)} …")
+    train_scenes = load(config.dataset, "train", config.train_examples)
+    validation = load(config.dataset, "validation")
+    with ending_in_a_sentence(NonFiniteError, OSError):
         log = Log(run / "metrics.jsonl", int(state.step), seconds)
         state = train(config, run, state, log, train_scenes, validation, arguments.where.eval_every)
-        report(config, run, state, log, validation)
-    except (ValueError, OSError, NonFiniteError) as error:
-        sys.exit(f"error: {error}")
+        report(config, run, state.model, log, validation)
 
 
 def prepare(arguments: Arguments) -> tuple[TrainConfig, Path]:
@@ -67,8 +71,13 @@ def prepare(arguments: Arguments) -> tuple[TrainConfig, Path]:
                 f"{run} is not empty; continue the run in it with --resume, or name another "
                 "folder with --out."
             )
-        with hub.atomic_file(run / "train.json") as temporary:
-            temporary.write_text(json.dumps(config.to_dict(), indent=2) + "\n")
+        try:
+            with hub.atomic_file(run / "train.json") as temporary:
+                temporary.write_text(json.dumps(config.to_dict(), indent=2) + "\n")
+        except OSError as error:
+            raise ValueError(
+                f"cannot write to {run} ({error.strerror}); name another folder with --out."
+            ) from error
     return config, run
 
 
@@ -95,7 +104,7 @@ def train(
             bar.update()
             due, stop = step % eval_every == 0 or step == config.steps, interrupted()
             if due or stop or step % LOG_EVERY == 0:
-                shown["loss"] = f"{log.flush()['loss']:.1f}"
+                shown["loss"] = f"{log.flush()['loss']:.1f}"  # raises if it is no number
                 bar.set_postfix(shown)
             if due:
                 scores = evaluate(state.model, look, config.dataset)
@@ -111,11 +120,11 @@ def train(
     return state
 
 
-def report(config: TrainConfig, run: Path, state: TrainState, log: Log, validation: Scenes) -> None:
+def report(config: TrainConfig, run: Path, model: ISA, log: Log, validation: Scenes) -> None:
     """What a run leaves: the model, its scores on all of validation, and pictures."""
     seconds = log.seconds
-    state.model.save_pretrained(run)
-    scores = evaluate(state.model, validation, config.dataset)
+    model.save_pretrained(run)
+    scores = evaluate(model, validation, config.dataset)
     count = len(validation.images)
     log.write(config.steps, {f"final_{n}": v for n, v in scores.items()} | {"images": count})
     minutes = f"{config.steps} steps in {seconds / 60:.1f} min on {jax.devices()[0].device_kind}"
@@ -123,13 +132,11 @@ def report(config: TrainConfig, run: Path, state: TrainState, log: Log, validati
     for name, label in (("fg_ari", "FG-ARI"), ("ari", "ARI"), ("mse", "MSE")):
         print(f"  {label:7} {scores[name]:.4f}")
     try:
-        from . import pictures
-    except ImportError as missing:
+        pictures.draw_samples(model, validation, run / "samples.png", title(config))
+        pictures.draw_curve(run / "metrics.jsonl", run / "curve.png", title(config))
+    except ModuleNotFoundError as missing:
         print(f"No pictures: {missing.name} is not installed.")
-        return
-    pictures.draw_samples(state.model, validation, run / "samples.png", title(config))
-    pictures.draw_curve(run / "metrics.jsonl", run / "curve.png", title(config))
-    print(f"In {run}: model.safetensors, config.json, metrics.jsonl, samples.png, curve.png")
+    print(f"In {run}: {', '.join(sorted(file.name for file in run.iterdir()))}")
 
 
 def title(config: TrainConfig) -> str:
@@ -152,6 +159,15 @@ def batch(config: TrainConfig, scenes: Scenes, step: int) -> UInt8[Array, "b h w
 def epoch_order(seed: int, epoch: int, count: int) -> np.ndarray:
     """A permutation of the training set."""
     return np.random.default_rng((seed, epoch)).permutation(count)
+
+
+@contextlib.contextmanager
+def ending_in_a_sentence(*kinds: type[Exception]) -> Iterator[None]:
+    """End the program with the message of such an error, without a traceback."""
+    try:
+        yield
+    except kinds as error:
+        sys.exit(f"error: {error}")
 
 
 def again() -> str:
