@@ -27,7 +27,7 @@ _MODEL: dict[tuple[str, str], dict[str, Any]] = {
 _TRAINING: dict[tuple[str, str], dict[str, Any]] = {
     ("tetrominoes", "paper"): {},
     ("tetrominoes", "quick"): dict(
-        steps=18_000,
+        steps=19_000,
         batch_size=16,
         train_examples=32_768,
         learning_rate=1e-3,

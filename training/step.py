@@ -11,6 +11,8 @@ from isa_eqx import ISA, coordinates
 
 from .config import TrainConfig
 
+OWNERSHIP_START = 0.2  # of all steps; from the first one on, one slot takes all
+
 
 class TrainState(eqx.Module):
     """All that changes while training, and all that a checkpoint holds."""
@@ -45,7 +47,7 @@ def loss(
 ) -> Float[Array, ""]:
     """Σ over h, w, 3 of (reconstruction - image)², or its unbiased estimate from random pixels.
 
-    In the second half of a run `config.ownership` times `ownership` is added: objects first.
+    After the first fifth of a run, `config.ownership` times `ownership` is added: objects first.
     """
     frame_key, pixel_key = jr.split(key)
     slots, frames, _ = model.attend(image, key=frame_key)
@@ -58,7 +60,7 @@ def loss(
     reconstruction = (jax.nn.softmax(logits, axis=0)[..., None] * colours).sum(axis=0)
     error = jnp.square(reconstruction - target).sum(axis=-1)
     if config.ownership:
-        weight = jnp.where(2 * step < config.steps, 0, config.ownership)
+        weight = jnp.where(step < OWNERSHIP_START * config.steps, 0, config.ownership)
         error = error + weight * ownership(colours, logits, target)
     return error.mean() * (height * width)
 
