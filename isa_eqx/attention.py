@@ -95,4 +95,8 @@ class SlotAttention(eqx.Module):
         return slots, self.symmetry.estimate(weights, grid), attention
 
     def _pixels(self, vectors: Float[Array, "n d"]) -> Pixels:
-        return AbsolutePixels(vectors) if self.grid_encoder is None else self.grid_encoder(vectors)
+        return (
+            AbsolutePixels(vectors)
+            if self.grid_encoder is None
+            else self.grid_encoder.relative(vectors)
+        )

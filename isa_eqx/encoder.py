@@ -8,13 +8,13 @@ from jaxtyping import Array, Float, PRNGKeyArray
 
 from .config import ISAConfig
 from .grid import coordinates
-from .layers import MLP, conv, linear
+from .layers import conv
 
 
 class CNNEncoder(eqx.Module):
     """5×5 convolutions with SAME padding, relu between them, none after the last.
 
-    The features carry no position: the invariant variants see it in each slot's own frame.
+    The features carry no position; see `GridEncoder` for how slots come to see it.
     """
 
     layers: tuple[eqx.nn.Conv2d, ...]
@@ -37,23 +37,3 @@ class CNNEncoder(eqx.Module):
         x = self.layers[-1](x)
         channels, height, width = x.shape
         return x.reshape(channels, -1).T, coordinates(height, width, x.dtype)
-
-
-class PositionEmbedding(eqx.Module):
-    """Absolute position added to the features, then an MLP: how plain Slot Attention sees where.
-
-    Locatello et al. 2020, appendix E.2: MLP(features + P grid), without a residual.
-    """
-
-    position: eqx.nn.Linear
-    mlp: MLP
-
-    def __init__(self, size: int, hidden_size: int, *, key: PRNGKeyArray):
-        position_key, mlp_key = jr.split(key)
-        self.position = linear(2, size, key=position_key)
-        self.mlp = MLP(size, hidden_size, key=mlp_key)
-
-    def __call__(
-        self, features: Float[Array, "n c"], grid: Float[Array, "n 2"]
-    ) -> Float[Array, "n c"]:
-        return jax.vmap(lambda f, g: self.mlp(f + self.position(g)))(features, grid)

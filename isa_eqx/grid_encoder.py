@@ -94,9 +94,11 @@ class RelativePixels(Pixels):
 
 
 class GridEncoder(eqx.Module):
-    """E(x + P rel), with E = MLP(d → m → d), a layer norm first and no residual.
+    """E(x + P grid), with E = MLP(d → m → d), a layer norm first and no residual.
 
-    Biza et al. 2023, section 3.2: position enters keys and values relative to each slot's frame.
+    Plain Slot Attention adds absolute positions to the features (Locatello et al. 2020, appendix
+    E.2); the invariant variants add to keys and values the grid as each slot sees it from its
+    frame (Biza et al. 2023, section 3.2).
     """
 
     position: eqx.nn.Linear
@@ -107,8 +109,12 @@ class GridEncoder(eqx.Module):
         self.position = linear(2, size, key=position_key)
         self.mlp = MLP(size, hidden_size, key=mlp_key)
 
-    def __call__(self, vectors: Float[Array, "n d"]) -> RelativePixels:
-        """The vectors as every slot sees them."""
+    def __call__(self, x: Float[Array, "n d"], grid: Float[Array, "n 2"]) -> Float[Array, "n d"]:
+        """Every pixel at its own place on one grid."""
+        return jax.vmap(lambda vector, place: self.mlp(vector + self.position(place)))(x, grid)
+
+    def relative(self, vectors: Float[Array, "n d"]) -> RelativePixels:
+        """Every pixel as every slot will see it."""
         gain, shift = weight_and_bias(self.mlp.norm)
         first, bias = weight_and_bias(self.mlp.hidden)
         axes, origin = weight_and_bias(self.position)

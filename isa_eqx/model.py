@@ -14,9 +14,10 @@ from hub import AbstractPretrained
 from .attention import SlotAttention
 from .config import ISAConfig
 from .decoder import MLPDecoder
-from .encoder import CNNEncoder, PositionEmbedding
+from .encoder import CNNEncoder
 from .frames import Frame, Symmetry, symmetry
 from .grid import coordinates
+from .grid_encoder import GridEncoder
 
 
 class Decoded(eqx.Module):
@@ -62,7 +63,7 @@ class ISA(AbstractPretrained):
     """
 
     encoder: CNNEncoder
-    position_embedding: PositionEmbedding | None
+    position_embedding: GridEncoder | None
     initial_slots: Float[Array, "k d"]
     attention: SlotAttention
     decoder: MLPDecoder
@@ -75,7 +76,7 @@ class ISA(AbstractPretrained):
         self.position_embedding = (
             None
             if kind.is_invariant
-            else PositionEmbedding(channels, config.hidden_size, key=position_key)
+            else GridEncoder(channels, config.hidden_size, key=position_key)
         )
         self.initial_slots = jr.normal(slots_key, (config.num_slots, config.slot_size))
         self.attention = SlotAttention(config, kind, key=attention_key)
