@@ -1,6 +1,7 @@
 """Training: what a step may depend on, and that a killed run goes on as if it never had been."""
 
 import dataclasses
+import json
 
 import jax
 import jax.numpy as jnp
@@ -188,6 +189,19 @@ def test_ownership_counts_after_the_first_fifth_only(scenes):
         for config, step in ((WHOLE, 4), (ours, 3), (ours, 4))
     )
     assert early == published < late
+
+
+def test_a_resumed_log_drops_what_came_after_the_checkpoint_and_a_torn_line(tmp_path):
+    path = tmp_path / "metrics.jsonl"
+    log = Log(path, 0, 0.0)
+    for step in (10, 20, 30):
+        log.write(step, {"loss": 1.0})
+    path.write_text(path.read_text() + '{"step": 1')
+    resumed = Log(path, 20, 100.0)
+    resumed.write(21, {"loss": 2.0})
+    records = [json.loads(line) for line in path.read_text().splitlines()]
+    assert [record["step"] for record in records] == [10, 20, 21]
+    assert records[-1]["seconds"] >= 100
 
 
 def test_a_loss_that_is_no_number_stops_and_keeps_the_good_checkpoints(scenes, tmp_path):

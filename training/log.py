@@ -26,7 +26,7 @@ class Log:
         self._steps: list[Mapping[str, Float[Array, ""]]] = []
         self._first = step + 1
         lines = path.read_text().splitlines() if path.exists() else []
-        kept = [line for line in lines if json.loads(line)["step"] <= step]
+        kept = [line for line in lines if _step(line) <= step]
         with hub.atomic_file(path) as temporary:
             temporary.write_text("".join(f"{line}\n" for line in kept))
 
@@ -52,8 +52,7 @@ class Log:
                 step = self._first + int(np.argmin(np.isfinite(series)))
                 raise NonFiniteError(
                     f"{name} is {series[step - self._first]} at step {step}: training has "
-                    f"diverged and stopped. The checkpoints in {self._path.parent} are from "
-                    "before; try a smaller learning rate."
+                    f"diverged and stopped; the checkpoints in {self._path.parent} are from before."
                 )
         self._first += len(self._steps)
         self._steps = []
@@ -67,3 +66,11 @@ class Log:
         record = {"step": step, "seconds": seconds, **metrics}
         with self._path.open("a") as file:
             file.write(json.dumps(record) + "\n")
+
+
+def _step(line: str) -> float:
+    """The step of a line; infinite for one that a kill cut short."""
+    try:
+        return json.loads(line)["step"]
+    except ValueError:
+        return float("inf")
