@@ -172,7 +172,7 @@ def test_fewer_steps_keep_the_shape_of_the_schedule():
 def test_the_owner_is_asked_to_take_what_it_paints_right():
     target = jnp.zeros((4, 3)).at[3].set(1.0)  # three black pixels and one of an object
     colours = jnp.zeros((2, 4, 3)).at[1, 3].set(1.0)  # both slots paint black, one the object
-    logits = jnp.array([[2.0, 2.0, -3.0, -5.0], [0.0, 0.0, 0.0, 0.0]])
+    logits = jnp.array([[3.0, 3.0, 0.5, -5.0], [0.0, 0.0, 0.0, 0.0]])
     cost = ownership(colours, logits, target)
     np.testing.assert_allclose(cost[:3], -jax.nn.log_softmax(logits, axis=0)[0, :3], rtol=1e-6)
     np.testing.assert_allclose(cost[3], 0, atol=1e-6)
