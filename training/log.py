@@ -71,6 +71,6 @@ class Log:
 def _step(line: str) -> float:
     """The step of a line; infinite for one that a kill cut short."""
     try:
-        return json.loads(line)["step"]
+        return float(json.loads(line)["step"])
     except ValueError:
         return float("inf")
