@@ -1,5 +1,6 @@
 """The tests run as strictly as JAX allows."""
 
+import equinox as eqx
 import jax
 import pytest
 from hypothesis import settings
@@ -27,4 +28,5 @@ SMALL = dict(
 @pytest.fixture(scope="session", params=["sa", "isa-t"])
 def small(request: pytest.FixtureRequest) -> ISA:
     """A model of every variant, with sizes that all differ."""
-    return ISA(ISAConfig(variant=request.param, **SMALL), key=jax.random.key(0))
+    # Compiled whole, which is quicker than op by op.
+    return eqx.filter_jit(ISA)(ISAConfig(variant=request.param, **SMALL), key=jax.random.key(0))

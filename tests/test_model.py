@@ -69,7 +69,7 @@ def test_frames_given_are_frames_drawn(image, small):
 
 def test_moving_a_frame_moves_that_slots_picture_and_no_other(image):
     size = dict(image_size=(14, 11), num_slots=3, encoder_channels=(6,), encoder_strides=(1,))
-    model = ISA(ISAConfig(**size, decoder_channels=(16, 16)), key=jr.key(0))
+    model = eqx.filter_jit(ISA)(ISAConfig(**size, decoder_channels=(16, 16)), key=jr.key(0))
     out = model(image, key=KEY)
     rows = 3
     moved = eqx.tree_at(
@@ -84,7 +84,7 @@ def test_moving_a_frame_moves_that_slots_picture_and_no_other(image):
 
 @pytest.mark.parametrize("path", ["initial_slots", "attention.gru.weight_hh"])
 def test_it_starts_as_published(path):
-    model = ISA(ISAConfig(), key=KEY)
+    model = eqx.filter_jit(ISA)(ISAConfig(), key=KEY)
     if path == "initial_slots":
         assert float(model.initial_slots.std()) == pytest.approx(1, abs=0.2)
     else:

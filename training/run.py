@@ -61,7 +61,7 @@ def prepare(arguments: Arguments) -> tuple[TrainConfig, Path]:
     if what.preset == "auto" and config.preset == "quick":
         print(
             "No GPU or TPU: taking the preset quick, a small model on a large training set.\n"
-            "The published recipe, hours on a CPU:  python -m training.run "
+            "The published recipe, days on a CPU:  python -m training.run "
             f"--dataset {what.dataset} --variant {what.variant} --preset paper"
         )
     run = where.out or Path("runs") / f"{what.dataset}-{what.variant}-seed{what.seed}"
