@@ -102,7 +102,7 @@ def test_killed_and_stopped_it_ends_with_the_same_weights(environment, whole, tm
         (("--variant", "isa-tt"), "error: Unknown variant 'isa-tt'; valid ones are sa, isa-t"),
         (("--steps", "0"), "error: steps must be at least 1, got 0."),
         (("--resume", "--out", "{empty}"), "holds no checkpoint to resume"),
-        (("--out", "{file}/run"), "error: .*{file}"),
+        (("--out", "{file}/run"), "error: cannot write to {file}/run (Not a directory)"),
         (("--out", "{full}"), "is not empty; continue the run in it with --resume"),
     ],
 )
@@ -115,7 +115,5 @@ def test_a_mistake_ends_in_one_sentence(environment, tmp_path, arguments, messag
     filled = [a.format(**places) for a in arguments]
     code, said = finished(environment, "--preset", "quick", *filled)
     assert code == 1 and "Traceback" not in said
-    assert [line for line in said.splitlines() if message.format(**places) in line] or (
-        message.startswith("error: .*") and said.startswith("error: ")
-    ), said
+    assert message.format(**places) in said
     assert sorted(p.name for p in places["full"].iterdir()) == ["thesis.txt"]
