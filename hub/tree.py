@@ -30,6 +30,11 @@ def named_arrays(tree: Any) -> dict[str, np.ndarray]:
     return {name: np.asarray(leaf, order="C") for name, leaf in _named(tree).items()}
 
 
+def named_shapes(tree: Any) -> dict[str, tuple[int, ...]]:
+    """The shapes of a tree's arrays, or of the `jax.ShapeDtypeStruct` in their places, by path."""
+    return {name: leaf.shape for name, leaf in _named(tree).items()}
+
+
 def fill(tree: T, arrays: Mapping[str, np.ndarray]) -> T:
     """The tree with every array, or `jax.ShapeDtypeStruct` in its place, replaced by name.
 

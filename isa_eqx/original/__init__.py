@@ -1,0 +1,8 @@
+"""The authors' released weights: 27 folders on the Hub in `ondrejbiza/isa`, MIT licence.
+
+Each holds a Flax checkpoint without a configuration; here its name stands for one.
+"""
+
+from .convert import NAMES as NAMES
+from .convert import from_params as from_params
+from .convert import load as load

@@ -1,0 +1,34 @@
+"""Convert a released checkpoint: `python -m isa_eqx.original ckpt-0.flax clevr_isa_ts FOLDER`."""
+
+import sys
+from pathlib import Path
+
+import tyro
+
+from . import load
+
+
+def main(
+    ckpt: tyro.conf.Positional[Path],
+    name: tyro.conf.Positional[str],
+    out: tyro.conf.Positional[Path],
+) -> None:
+    """Write a checkpoint of the authors' release as a folder for ISA.from_pretrained.
+
+    Args:
+        ckpt: The Flax file, e.g. clevr_isa_ts/ckpt-0.flax of ondrejbiza/isa on the Hub.
+        name: The name of its folder there, which says what model it is.
+        out: The folder to make; it must be new or empty.
+    """
+    try:
+        if out.exists() and (not out.is_dir() or any(out.iterdir())):
+            raise ValueError(f"{out} is not empty; name a new folder.")
+        model = load(ckpt, name)
+        model.save_pretrained(out)
+    except (ValueError, OSError, ImportError) as error:
+        sys.exit(f"error: {error}")
+    print(f'{name} is in {out}: ISA.from_pretrained("{out}")')
+
+
+if __name__ == "__main__":
+    tyro.cli(main, prog="python -m isa_eqx.original")

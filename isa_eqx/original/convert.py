@@ -1,0 +1,117 @@
+"""From the parameters of a published model to a model of ours."""
+
+import dataclasses
+from collections.abc import Mapping
+from pathlib import Path
+
+import equinox as eqx
+import jax
+import numpy as np
+from jaxtyping import Array, Float
+
+import hub
+
+from ..config import ISAConfig, one_of
+from ..grid import coordinates
+from ..model import ISA
+from ..published import published
+from .flax import read_params
+from .table import Entry, Shape, entries, grids
+
+# What the release calls our architectures and variants.
+_DATASETS = {
+    "tetrominoes": "tetrominoes",
+    "objects_room": "objects_room",
+    "clevr": "clevr",
+    "clevrtex": "clevrtex_resnet",
+    "clevrtex_simplecnn": "clevrtex",
+    "msne": "multishapenet_easy",
+    "wo": "waymo_open",
+}
+_VARIANTS = {"sa": "sa", "isa_t": "isa-t", "isa_ts": "isa-ts", "isa_trs": "isa-tsr"}
+NAMES = (
+    "tetrominoes_sa",
+    "tetrominoes_isa_t",
+    *(f"{d}_{v}" for d in _DATASETS if d != "tetrominoes" for v in _VARIANTS),
+    *(f"{d}_isa_ts_v2" for d in ("clevr", "clevrtex", "msne", "wo")),
+)
+
+
+def config(name: str) -> ISAConfig:
+    """The configuration behind a name of the release, one of `NAMES`; a `ValueError` if none is."""
+    one_of("published model", name, NAMES)
+    dataset = max((d for d in _DATASETS if name.startswith(d)), key=len)
+    variant = name.removeprefix(f"{dataset}_")
+    model = published(
+        _DATASETS[dataset],
+        _VARIANTS[variant.removesuffix("_v2")],
+        relative_values=not variant.endswith("_v2"),
+    )
+    learnt_grid = bool(model.encoder_blocks) and model.variant in ("isa-ts", "isa-tsr")
+    return dataclasses.replace(model, learnt_grid=learnt_grid)
+
+
+def load(path: str | Path, name: str) -> ISA:
+    """Read a checkpoint of the release: `load("ckpt-0.flax", "clevr_isa_ts")`.
+
+    - `name`: of its folder there, one of `NAMES`; the file does not say which model it is.
+
+    Raises a `ValueError` if the file cannot be read, or as `from_params`.
+    """
+    one_of("published model", name, NAMES)
+    params = read_params(path)
+    try:
+        return from_params(params, name)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
+
+
+def from_params(params: Mapping[str, Float[Array | np.ndarray, "..."]], name: str) -> ISA:
+    """A model of ours with the parameters of a published one, in their precision.
+
+    - `params`: by published path, e.g. `"FrameEncoder_0/SimpleCNN_0/conv_simple_0/kernel"`, as
+      `flax.traverse_util.flatten_dict(…, sep="/")` writes them. Coordinate grids, which Flax kept
+      among the parameters, may be there or not.
+    - `name`: one of `NAMES`.
+
+    Raises a `ValueError` that lists every entry that is missing, unexpected or of another shape,
+    and if a coordinate grid is not one.
+    """
+    model = config(name)
+    skeleton = eqx.filter_eval_shape(ISA, model, key=jax.random.key(0))
+    shapes, table = hub.named_shapes(skeleton), list(entries(model))
+    _check(params, name, table, shapes, grids(model))
+    arrays = {
+        entry.ours: entry.layout.convert(*(np.asarray(params[path]) for path in entry.published))
+        for entry in table
+    }
+    return hub.fill(skeleton, arrays)
+
+
+def _check(
+    params: Mapping[str, Float[Array | np.ndarray, "..."]],
+    name: str,
+    table: list[Entry],
+    shapes: Mapping[str, Shape],
+    places: Mapping[str, tuple[int, int]],
+) -> None:
+    wanted = {path: e.layout.shape(shapes[e.ours]) for e in table for path in e.published}
+    allowed = wanted | {path: (1, *size, 2) for path, size in places.items()}
+    problems = [f"missing {path} {wanted[path]}" for path in wanted.keys() - params.keys()]
+    problems += [f"unexpected {path}" for path in params.keys() - allowed.keys()]
+    problems += [
+        f"{path} should be {allowed[path]}, is {params[path].shape}"
+        for path in allowed.keys() & params.keys()
+        if allowed[path] != params[path].shape
+    ]
+    if not problems:
+        problems = [
+            f"{path} should be a coordinate grid from -1 to 1"
+            for path, size in places.items()
+            if path in params
+            and not np.allclose(params[path].reshape(-1, 2), coordinates(*size), atol=1e-6)
+        ]
+    if problems:
+        raise ValueError(
+            f"these are not the parameters of {name}:\n  " + "\n  ".join(sorted(problems))
+        )
