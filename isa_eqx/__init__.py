@@ -5,6 +5,7 @@ from jaxtyping import install_import_hook
 # Shapes in signatures hold for users too: checked while tracing, free afterwards.
 with install_import_hook("isa_eqx", "beartype.beartype"):
     from . import metrics as metrics
+    from . import original as original
     from .config import VARIANTS as VARIANTS
     from .config import ISAConfig as ISAConfig
     from .config import one_of as one_of
@@ -13,3 +14,5 @@ with install_import_hook("isa_eqx", "beartype.beartype"):
     from .model import ISA as ISA
     from .model import Decoded as Decoded
     from .model import Output as Output
+    from .published import ARCHITECTURES as ARCHITECTURES
+    from .published import published as published

@@ -37,10 +37,13 @@ class SlotAttention(eqx.Module):
     grid_encoder: GridEncoder | None
     symmetry: Symmetry
     num_rounds: int = eqx.field(static=True)
+    relative_values: bool = eqx.field(static=True)
 
     def __init__(self, config: ISAConfig, symmetry: Symmetry, *, key: PRNGKeyArray):
         query_key, key_key, value_key, gru_key, mlp_key, grid_key = jr.split(key, 6)
         size, channels = config.slot_size, config.encoder_channels[-1]
+        if config.learnt_grid:
+            channels -= 2
         self.norm_features = layer_norm(channels)
         self.norm_slots = layer_norm(size)
         self.query = linear(size, size, use_bias=False, key=query_key)
@@ -53,6 +56,7 @@ class SlotAttention(eqx.Module):
         )
         self.symmetry = symmetry
         self.num_rounds = config.num_rounds
+        self.relative_values = config.relative_values
 
     def __call__(
         self,
@@ -67,8 +71,12 @@ class SlotAttention(eqx.Module):
         update; here it always belongs to the slots that are returned.
         """
         features = jax.vmap(self.norm_features)(features)
-        keys = self._pixels(dense(self.key, features))
-        values = self._pixels(dense(self.value, features))
+        keys: Pixels = AbsolutePixels(dense(self.key, features))
+        values: Pixels = AbsolutePixels(dense(self.value, features))
+        if self.grid_encoder is not None:
+            keys = self.grid_encoder.relative(keys.vectors)
+            if self.relative_values:
+                values = self.grid_encoder.relative(values.vectors)
 
         def attend(
             slots: Float[Array, "k d"], relative: Float[Array, "k n 2"]
@@ -93,10 +101,3 @@ class SlotAttention(eqx.Module):
         (slots, frames), _ = jax.lax.scan(round, (slots, frames), length=self.num_rounds)
         attention, weights = attend(slots, self.symmetry.relative(frames, grid))
         return slots, self.symmetry.estimate(weights, grid), attention
-
-    def _pixels(self, vectors: Float[Array, "n d"]) -> Pixels:
-        return (
-            AbsolutePixels(vectors)
-            if self.grid_encoder is None
-            else self.grid_encoder.relative(vectors)
-        )

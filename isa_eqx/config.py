@@ -2,9 +2,11 @@
 
 import dataclasses
 import difflib
+import math
 from typing import Any
 
-VARIANTS = ("sa", "isa-t")
+GROUPS = 32  # of a ResNet's normalisation
+VARIANTS = ("sa", "isa-t", "isa-ts", "isa-tsr")
 
 
 def one_of(what: str, name: Any, valid: tuple[str, ...]) -> None:
@@ -18,17 +20,30 @@ def one_of(what: str, name: Any, valid: tuple[str, ...]) -> None:
 
 @dataclasses.dataclass(frozen=True)
 class ISAConfig:
-    """The architecture. The defaults are the published model for Tetrominoes (design of
-    Locatello et al. 2020, appendix E; Biza et al. 2023, appendix A).
+    """The architecture. The defaults are the published model for Tetrominoes (Locatello et al.
+    2020, appendix E; Biza et al. 2023, appendix A); `isa_eqx.published` has the others.
 
-    - `variant`: the symmetry of the slots: `sa` none (plain Slot Attention), `isa-t` translation.
+    - `variant`: the symmetry of the slots: `sa` none (plain Slot Attention), `isa-t` translation,
+      `isa-ts` and scale, `isa-tsr` and rotation.
     - `image_size`: height and width in pixels.
     - `num_slots`: slots k, background included.
     - `slot_size`: numbers per slot, d.
     - `num_rounds`: rounds of attention that update the slots; one more updates only the frames.
     - `hidden_size`: width of the hidden layer of every MLP with one hidden layer.
-    - `encoder_channels`, `encoder_strides`: one entry per 5×5 convolution.
-    - `decoder_channels`: one entry per layer of the MLP that decodes every slot and pixel.
+    - `encoder_channels`, `encoder_strides`: one entry per 5×5 convolution, or per stage of a
+      ResNet.
+    - `encoder_blocks`: residual blocks in each stage; `()` for plain convolutions.
+    - `decoder_channels`: one entry per layer.
+    - `decoder_strides`: one entry per layer if they are 5×5 convolutions, transposed where above
+      1; `()` for an MLP at every pixel.
+
+    Two forms are here because released weights need them:
+
+    - `relative_values`: whether values see the pixel's place in the slot's frame, as keys do.
+      `False` in the weights named `_v2`.
+    - `learnt_grid`: the published ResNet models of ISA-TS and ISA-TSR embed absolute positions in
+      their features and then take the last two channels as the grid that frames live on. `False`
+      is the true grid.
     """
 
     variant: str = "isa-t"
@@ -39,22 +54,52 @@ class ISAConfig:
     hidden_size: int = 128
     encoder_channels: tuple[int, ...] = (64, 64, 64, 64)
     encoder_strides: tuple[int, ...] = (1, 1, 1, 1)
+    encoder_blocks: tuple[int, ...] = ()
     decoder_channels: tuple[int, ...] = (256,) * 6
+    decoder_strides: tuple[int, ...] = ()
+    relative_values: bool = True
+    learnt_grid: bool = False
 
     def __post_init__(self) -> None:
         one_of("variant", self.variant, VARIANTS)
+        self._check_numbers()
+        self._check_lengths()
+        for switch, used in (("relative_values", True), ("learnt_grid", False)):
+            if self.variant == "sa" and getattr(self, switch) != used:
+                raise ValueError(f"{switch} must be {used} for sa, whose slots have no frames.")
+
+    def _check_numbers(self) -> None:
+        may_be_empty = ("encoder_blocks", "decoder_strides")
         for field in dataclasses.fields(self):
             value = getattr(self, field.name)
+            if isinstance(value, str | bool):
+                continue
             numbers = value if isinstance(value, tuple) else (value,)
             whole = all(type(number) is int and number > 0 for number in numbers)
-            if field.name != "variant" and not (numbers and whole):
+            if not whole or not (numbers or field.name in may_be_empty):
                 raise ValueError(f"{field.name} must be whole numbers above 0, got {value!r}.")
+        if self.encoder_blocks and any(c % GROUPS for c in self.encoder_channels):
+            raise ValueError(
+                f"encoder_channels of a ResNet must be multiples of {GROUPS}, the groups of its "
+                f"normalisation, got {self.encoder_channels}."
+            )
+
+    def _check_lengths(self) -> None:
         if len(self.image_size) != 2:
             raise ValueError(f"image_size must be (height, width), got {self.image_size!r}.")
-        if len(self.encoder_channels) != len(self.encoder_strides):
+        for part, entry in (("encoder_strides", "encoder"), ("encoder_blocks", "encoder"),
+                            ("decoder_strides", "decoder")):  # fmt: skip
+            wanted, got = len(getattr(self, f"{entry}_channels")), len(getattr(self, part))
+            if got != wanted and (got or part == "encoder_strides"):
+                raise ValueError(
+                    f"{entry}_channels and {part} must have one entry per layer, "
+                    f"got {wanted} and {got}."
+                )
+        larger = math.prod(self.decoder_strides)
+        if any(size % larger for size in self.image_size):
             raise ValueError(
-                "encoder_channels and encoder_strides must have one entry per convolution, "
-                f"got {len(self.encoder_channels)} and {len(self.encoder_strides)}."
+                f"image_size must be a multiple of {larger}, the product of decoder_strides, "
+                f"got {self.image_size}."
             )
 
     def to_dict(self) -> dict[str, Any]:

@@ -1,26 +1,59 @@
 """From a slot and its frame to a picture and a mask of its own."""
 
+import abc
+import math
+
 import equinox as eqx
 import jax
+import jax.numpy as jnp
 import jax.random as jr
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from .config import ISAConfig
-from .layers import dense, linear, weight_and_bias
+from .layers import conv, dense, linear, weight_and_bias
+from .upsampling import UpConv
 
 
-class MLPDecoder(eqx.Module):
-    """Spatial broadcast, pixel by pixel: MLP(slot + P rel), relu after every layer, then two heads.
+class Decoder(eqx.Module):
+    """Spatial broadcast (Watters et al. 2019): slot + P rel at every cell of a grid, a network,
+    then a colour and a mask logit for every pixel.
 
-    Locatello et al. 2020, appendix E.3; with rel the pixel as the slot sees it from its frame,
-    Biza et al. 2023, section 3.3. A pixel's value depends on no other pixel, so any set of pixels
-    can be decoded.
+    rel is the cell as the slot sees it from its frame (Biza et al. 2023, section 3.3).
+
+    - `seed`: height and width of that grid.
+    - `is_pixelwise`: whether a pixel's value depends on no other, so that any can be decoded.
     """
+
+    position: eqx.AbstractVar[eqx.nn.Linear]
+    alpha: eqx.AbstractVar[eqx.nn.Linear]
+    colour: eqx.AbstractVar[eqx.nn.Linear]
+    seed: eqx.AbstractVar[tuple[int, int]]
+    is_pixelwise: eqx.AbstractClassVar[bool]
+
+    @abc.abstractmethod
+    def features(
+        self, slots: Float[Array, "k d"], relative: Float[Array, "k m 2"]
+    ) -> Float[Array, "k p c"]:
+        """The network: features of p pixels, given where the slots see m cells."""
+
+    def __call__(
+        self, slots: Float[Array, "k d"], relative: Float[Array, "k m 2"]
+    ) -> tuple[Float[Array, "k p 3"], Float[Array, "k p"]]:
+        """Colour and mask logit of every slot and pixel, row by row."""
+        x = self.features(slots, relative)
+        return dense(self.colour, x), dense(self.alpha, x)[..., 0]
+
+
+class MLPDecoder(Decoder):
+    """The same MLP at every pixel, relu after every layer (Locatello et al. 2020, appendix E.3)."""
 
     position: eqx.nn.Linear
     layers: tuple[eqx.nn.Linear, ...]
     alpha: eqx.nn.Linear
     colour: eqx.nn.Linear
+    seed: tuple[int, int] = eqx.field(static=True)
+
+    is_pixelwise = True
 
     def __init__(self, config: ISAConfig, *, key: PRNGKeyArray):
         position_key, alpha_key, colour_key, layer_key = jr.split(key, 4)
@@ -32,11 +65,11 @@ class MLPDecoder(eqx.Module):
         )
         self.alpha = linear(sizes[-1], 1, key=alpha_key)
         self.colour = linear(sizes[-1], 3, key=colour_key)
+        self.seed = config.image_size
 
-    def __call__(
+    def features(
         self, slots: Float[Array, "k d"], relative: Float[Array, "k m 2"]
-    ) -> tuple[Float[Array, "k m 3"], Float[Array, "k m"]]:
-        """Colour and mask logit of every slot at m pixels, given where it sees them."""
+    ) -> Float[Array, "k m c"]:
         # The first layer is affine in slot and rel: no product per slot and pixel.
         first, *others = self.layers
         axes, origin = weight_and_bias(self.position)
@@ -44,4 +77,48 @@ class MLPDecoder(eqx.Module):
         x = jax.nn.relu(centre[:, None] + relative @ (first.weight @ axes).T)
         for layer in others:
             x = jax.nn.relu(dense(layer, x))
-        return dense(self.colour, x), dense(self.alpha, x)[..., 0]
+        return x
+
+
+class CNNDecoder(Decoder):
+    """5×5 convolutions with SAME padding, relu after each; those with a stride are transposed, and
+    together they enlarge the grid to the image (Biza et al. 2023, appendix A).
+    """
+
+    position: eqx.nn.Linear
+    layers: tuple[eqx.nn.Conv2d | UpConv, ...]
+    alpha: eqx.nn.Linear
+    colour: eqx.nn.Linear
+    seed: tuple[int, int] = eqx.field(static=True)
+
+    is_pixelwise = False
+
+    def __init__(self, config: ISAConfig, *, key: PRNGKeyArray):
+        position_key, alpha_key, colour_key, layer_key = jr.split(key, 4)
+        channels, strides = config.decoder_channels, config.decoder_strides
+        sizes = (config.slot_size, *channels)
+        keys = jr.split(layer_key, len(channels))
+        self.position = linear(2, config.slot_size, key=position_key)
+        self.layers = tuple(
+            conv(i, o, key=k) if s == 1 else UpConv(i, o, s, key=k)
+            for i, o, s, k in zip(sizes[:-1], sizes[1:], strides, keys, strict=True)
+        )
+        self.alpha = linear(sizes[-1], 1, key=alpha_key)
+        self.colour = linear(sizes[-1], 3, key=colour_key)
+        height, width = config.image_size
+        larger = math.prod(strides)
+        self.seed = height // larger, width // larger
+
+    def features(
+        self, slots: Float[Array, "k d"], relative: Float[Array, "k m 2"]
+    ) -> Float[Array, "k p c"]:
+        x = slots[:, None] + dense(self.position, relative)
+        x = jnp.moveaxis(x, -1, 1).reshape(*x.shape[::2], *self.seed)
+        for layer in self.layers:
+            x = jax.nn.relu(jax.vmap(layer)(x))
+        return jnp.moveaxis(x, 1, -1).reshape(x.shape[0], -1, x.shape[1])
+
+
+def decoder(config: ISAConfig, *, key: PRNGKeyArray) -> Decoder:
+    """The decoder of a config: convolutional if it has strides."""
+    return (CNNDecoder if config.decoder_strides else MLPDecoder)(config, key=key)

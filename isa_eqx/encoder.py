@@ -1,5 +1,7 @@
 """From an image to one feature vector per cell of a coarser grid."""
 
+import abc
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -9,12 +11,29 @@ from jaxtyping import Array, Float, PRNGKeyArray
 from .config import ISAConfig
 from .grid import coordinates
 from .layers import conv
+from .resnet import ResNet
 
 
-class CNNEncoder(eqx.Module):
+class Encoder(eqx.Module):
+    """An image to features. They carry no position; see `GridEncoder` for how slots see it."""
+
+    @abc.abstractmethod
+    def maps(self, image: Float[Array, "3 h w"]) -> Float[Array, "c y x"]:
+        """Feature maps."""
+
+    def __call__(
+        self, image: Float[Array, "h w 3"]
+    ) -> tuple[Float[Array, "n c"], Float[Array, "n 2"]]:
+        """The features of every cell, and the cells' (y, x) coordinates."""
+        maps = self.maps(jnp.moveaxis(image, -1, 0))
+        channels, height, width = maps.shape
+        return maps.reshape(channels, -1).T, coordinates(height, width, maps.dtype)
+
+
+class CNNEncoder(Encoder):
     """5×5 convolutions with SAME padding, relu between them, none after the last.
 
-    The features carry no position; see `GridEncoder` for how slots come to see it.
+    Locatello et al. 2020, appendix E.3, the position embedding apart.
     """
 
     layers: tuple[eqx.nn.Conv2d, ...]
@@ -27,13 +46,26 @@ class CNNEncoder(eqx.Module):
             for i, o, s, k in zip(sizes[:-1], sizes[1:], config.encoder_strides, keys, strict=True)
         )
 
-    def __call__(
-        self, image: Float[Array, "h w 3"]
-    ) -> tuple[Float[Array, "n c"], Float[Array, "n 2"]]:
-        """The features of every cell, and the cells' (y, x) coordinates."""
-        x = jnp.moveaxis(image, -1, 0)
+    def maps(self, image: Float[Array, "3 h w"]) -> Float[Array, "c y x"]:
+        x = image
         for layer in self.layers[:-1]:
             x = jax.nn.relu(layer(x))
-        x = self.layers[-1](x)
-        channels, height, width = x.shape
-        return x.reshape(channels, -1).T, coordinates(height, width, x.dtype)
+        return self.layers[-1](x)
+
+
+class ResNetEncoder(Encoder):
+    """A residual network, relu last; see `ResNet`."""
+
+    network: ResNet
+
+    def __init__(self, config: ISAConfig, *, key: PRNGKeyArray):
+        channels, strides = config.encoder_channels, config.encoder_strides
+        self.network = ResNet(channels, strides, config.encoder_blocks, key=key)
+
+    def maps(self, image: Float[Array, "3 h w"]) -> Float[Array, "c y x"]:
+        return self.network(image)
+
+
+def encoder(config: ISAConfig, *, key: PRNGKeyArray) -> Encoder:
+    """The encoder of a config: residual if it has blocks."""
+    return (ResNetEncoder if config.encoder_blocks else CNNEncoder)(config, key=key)

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import jax.random as jr
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from .layers import LAYER_NORM_EPSILON, MLP, linear, weight_and_bias
+from .layers import MLP, NORM_EPSILON, linear, weight_and_bias
 
 
 class Pixels(eqx.Module):
@@ -69,7 +69,7 @@ class RelativePixels(Pixels):
         linear = self.cross[None, :, 0] * y + self.cross[None, :, 1] * x
         square = self.gram[0, 0] * y * y + 2 * self.gram[0, 1] * y * x + self.gram[1, 1] * x * x
         variance = self.square[None] + linear + square
-        spread = jnp.sqrt(jnp.maximum(variance, 0) + LAYER_NORM_EPSILON)
+        spread = jnp.sqrt(jnp.maximum(variance, 0) + NORM_EPSILON)
         moved = jnp.stack([y, x, spread], axis=-1) @ self.slopes
         return jax.nn.relu(self.offset[None] + moved), 1 / spread
 

@@ -1,7 +1,7 @@
 """Equinox layers, started and normalised as in the published model.
 
 Kernels start LeCun-normal and biases at zero; the recurrent kernels of a GRU start orthogonal;
-layer normalisation adds 1e-6 to the variance. Equinox's defaults differ in all four.
+normalisation adds 1e-6 to the variance. Equinox's defaults differ in all four.
 """
 
 from typing import TypeVar
@@ -12,10 +12,13 @@ import jax.numpy as jnp
 import jax.random as jr
 from jaxtyping import Array, Float, PRNGKeyArray
 
-LAYER_NORM_EPSILON = 1e-6
+from .config import GROUPS
+
+NORM_EPSILON = 1e-6
+KERNEL = 5
 
 _Layer = TypeVar("_Layer", eqx.nn.Linear, eqx.nn.Conv2d)
-_lecun_normal = jax.nn.initializers.lecun_normal(in_axis=1, out_axis=0)
+lecun_normal = jax.nn.initializers.lecun_normal(in_axis=1, out_axis=0)
 _orthogonal = jax.nn.initializers.orthogonal()
 
 
@@ -24,13 +27,22 @@ def linear(inputs: int, outputs: int, *, use_bias: bool = True, key: PRNGKeyArra
     return _start(eqx.nn.Linear(inputs, outputs, use_bias, key=key), key)
 
 
-def conv(inputs: int, outputs: int, *, stride: int, key: PRNGKeyArray) -> eqx.nn.Conv2d:
-    """A 5×5 convolution with SAME padding."""
-    return _start(eqx.nn.Conv2d(inputs, outputs, 5, stride, "SAME", key=key), key)
+def conv(
+    inputs: int,
+    outputs: int,
+    *,
+    kernel: int = KERNEL,
+    stride: int = 1,
+    use_bias: bool = True,
+    key: PRNGKeyArray,
+) -> eqx.nn.Conv2d:
+    """A convolution with SAME padding: `stride` times smaller."""
+    layer = eqx.nn.Conv2d(inputs, outputs, kernel, stride, "SAME", use_bias=use_bias, key=key)
+    return _start(layer, key)
 
 
 def _start(layer: _Layer, key: PRNGKeyArray) -> _Layer:
-    weight = _lecun_normal(key, layer.weight.shape, layer.weight.dtype)
+    weight = lecun_normal(key, layer.weight.shape, layer.weight.dtype)
     layer = eqx.tree_at(lambda one: one.weight, layer, weight)
     if layer.bias is None:
         return layer
@@ -47,7 +59,7 @@ def gru(inputs: int, state: int, *, key: PRNGKeyArray) -> eqx.nn.GRUCell:
         lambda one: (one.weight_ih, one.weight_hh, one.bias, one.bias_n),
         cell,
         (
-            _lecun_normal(input_key, cell.weight_ih.shape, dtype),
+            lecun_normal(input_key, cell.weight_ih.shape, dtype),
             recurrent,
             jnp.zeros(3 * state, dtype),
             jnp.zeros(state, dtype),
@@ -57,7 +69,12 @@ def gru(inputs: int, state: int, *, key: PRNGKeyArray) -> eqx.nn.GRUCell:
 
 def layer_norm(size: int) -> eqx.nn.LayerNorm:
     """Layer normalisation of a vector."""
-    return eqx.nn.LayerNorm(size, eps=LAYER_NORM_EPSILON)
+    return eqx.nn.LayerNorm(size, eps=NORM_EPSILON)
+
+
+def group_norm(channels: int) -> eqx.nn.GroupNorm:
+    """Normalisation over pixels and the channels of each of 32 groups."""
+    return eqx.nn.GroupNorm(GROUPS, channels, eps=NORM_EPSILON)
 
 
 def dense(layer: eqx.nn.Linear, x: Float[Array, "*axes i"]) -> Float[Array, "*axes o"]:

@@ -6,6 +6,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import jax.random as jr
+import numpy as np
 from jax.core import Tracer
 from jaxtyping import Array, Float, Int, PRNGKeyArray, Shaped
 
@@ -13,8 +14,8 @@ from hub import AbstractPretrained
 
 from .attention import SlotAttention
 from .config import ISAConfig
-from .decoder import MLPDecoder
-from .encoder import CNNEncoder
+from .decoder import Decoder, decoder
+from .encoder import Encoder, encoder
 from .frames import Frame, Symmetry, symmetry
 from .grid import coordinates
 from .grid_encoder import GridEncoder
@@ -62,25 +63,25 @@ class ISA(AbstractPretrained):
     image.
     """
 
-    encoder: CNNEncoder
+    encoder: Encoder
     position_embedding: GridEncoder | None
     initial_slots: Float[Array, "k d"]
     attention: SlotAttention
-    decoder: MLPDecoder
+    decoder: Decoder
     config: ISAConfig = eqx.field(static=True)
 
     def __init__(self, config: ISAConfig, *, key: PRNGKeyArray):
         encoder_key, position_key, slots_key, attention_key, decoder_key = jr.split(key, 5)
         kind, channels = symmetry(config), config.encoder_channels[-1]
-        self.encoder = CNNEncoder(config, key=encoder_key)
+        self.encoder = encoder(config, key=encoder_key)
         self.position_embedding = (
-            None
-            if kind.is_invariant
-            else GridEncoder(channels, config.hidden_size, key=position_key)
+            GridEncoder(channels, config.hidden_size, key=position_key)
+            if config.learnt_grid or not kind.is_invariant
+            else None
         )
         self.initial_slots = jr.normal(slots_key, (config.num_slots, config.slot_size))
         self.attention = SlotAttention(config, kind, key=attention_key)
-        self.decoder = MLPDecoder(config, key=decoder_key)
+        self.decoder = decoder(config, key=decoder_key)
         self.config = config
 
     @property
@@ -102,7 +103,8 @@ class ISA(AbstractPretrained):
         - `frames`: initial frames instead of random ones.
 
         Raises a `ValueError` for an image of another shape, dtype or (where its values are known,
-        that is outside of `jax.jit`) range, and if neither key nor frames are given.
+        that is outside of `jax.jit`) range, if neither key nor frames are given, and for frames
+        of another number of slots or (likewise) scales that are not above 0.
         """
         slots, frames, attention = self.attend(image, key=key, frames=frames)
         decoded = self.decode(slots, frames)
@@ -125,19 +127,19 @@ class ISA(AbstractPretrained):
         _check(image, self.config.image_size)
         if frames is None:
             frames = self.symmetry.initial(self.config.num_slots, image.dtype, key=key)
-        if len(frames.position) != self.config.num_slots:
-            wanted, got = self.config.num_slots, len(frames.position)
-            raise ValueError(f"wanted frames for {wanted} slots, got {got}.")
+        _check_frames(frames, self.config.num_slots)
+        start: Frame = jax.tree.map(lambda x: x.astype(image.dtype), frames)
         features, grid = self.encoder(image)
         if self.position_embedding is not None:
             features = self.position_embedding(features, grid)
-        return self.attention(features, grid, self.initial_slots, frames)
+        if self.config.learnt_grid:
+            features, grid = features[:, :-2], features[:, -2:]
+        return self.attention(features, grid, self.initial_slots, start)
 
     def decode(self, slots: Float[Array, "k d"], frames: Frame) -> Decoded:
         """Paint slots where their frames are: edit a frame, decode, and the object has moved."""
         height, width = self.config.image_size
-        grid = coordinates(height, width, slots.dtype)
-        colours, logits = self.decode_at(slots, frames, grid)
+        colours, logits = self._decode(slots, frames, coordinates(*self.decoder.seed, slots.dtype))
         return Decoded(
             mask_logits=logits.reshape(-1, height, width),
             slot_reconstructions=colours.reshape(-1, height, width, 3),
@@ -146,7 +148,20 @@ class ISA(AbstractPretrained):
     def decode_at(
         self, slots: Float[Array, "k d"], frames: Frame, grid: Float[Array, "m 2"]
     ) -> tuple[Float[Array, "k m 3"], Float[Array, "k m"]]:
-        """Colours and mask logits of the slots at any (y, x) coordinates."""
+        """Colours and mask logits of the slots at any (y, x) coordinates.
+
+        Raises a `ValueError` if the decoder is convolutional: it paints whole images only.
+        """
+        if not self.decoder.is_pixelwise:
+            raise ValueError(
+                "only a decoder without decoder_strides decodes single pixels; this one has "
+                f"{self.config.decoder_strides}: use decode for the whole image."
+            )
+        return self._decode(slots, frames, grid)
+
+    def _decode(
+        self, slots: Float[Array, "k d"], frames: Frame, grid: Float[Array, "m 2"]
+    ) -> tuple[Float[Array, "k p 3"], Float[Array, "k p"]]:
         return self.decoder(slots, self.symmetry.relative(frames, grid))
 
     @classmethod
@@ -162,6 +177,19 @@ def _check(image: Shaped[Array, "..."], size: tuple[int, int]) -> None:
     if not jnp.issubdtype(image.dtype, jnp.floating):
         raise ValueError(f"{wanted}; got dtype {image.dtype}: divide 8-bit values by 255.")
     if not isinstance(image, Tracer):
-        low, high = float(image.min()), float(image.max())
+        values = np.asarray(
+            image
+        )  # on the host: within jax.jit even a known array's minimum is not
+        low, high = float(values.min()), float(values.max())
         if not (low >= 0 and high <= 1):
             raise ValueError(f"{wanted}; got values from {low:g} to {high:g}.")
+
+
+def _check_frames(frames: Frame, num_slots: int) -> None:
+    got = len(frames.position)
+    if got != num_slots:
+        raise ValueError(f"wanted frames for {num_slots} slots, got {got}.")
+    if not isinstance(frames.scale, Tracer):
+        smallest = float(np.asarray(frames.scale).min())
+        if not smallest > 0:
+            raise ValueError(f"scales of frames must be above 0, got {smallest:g}.")
