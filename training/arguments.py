@@ -18,10 +18,11 @@ class What:
     dataset: str
     """The scenes: tetrominoes."""
     variant: str = "isa-t"
-    """The symmetry of the slots: sa (none), isa-t (translation)."""
+    """The symmetry of the slots: sa (none), isa-t (translation), isa-ts (and scale), isa-tsr (and
+    rotation)."""
     preset: str = "auto"
     """The recipe: paper (as published), quick (a small model, ten minutes on two cores) or auto
-    (quick on a CPU, else paper)."""
+    (quick on a CPU, else paper). python -m training.presets prints them all."""
     seed: int = 0
     """Of weights, order of images and initial frames; the scenes stay the same."""
 

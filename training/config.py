@@ -47,6 +47,10 @@ class TrainConfig:
                 f"batch_size must be at most train_examples, got {self.batch_size} "
                 f"of {self.train_examples}."
             )
+        if self.loss_pixels is not None and self.model.decoder_strides:
+            raise ValueError(
+                "loss_pixels must be None for a convolutional decoder, which paints whole images."
+            )
 
     def to_dict(self) -> dict[str, Any]:
         """The fields as JSON types."""

@@ -1,41 +1,66 @@
-"""The recipes, by name: one table."""
+"""The recipes, by name: one table. `python -m training.presets` prints it."""
 
 import dataclasses
 from typing import Any
 
+import equinox as eqx
 import jax
 
-from isa_eqx import VARIANTS, ISAConfig, one_of
+from isa_eqx import ISA, VARIANTS, ISAConfig, one_of, published
 
+from . import data
 from .config import TrainConfig
-from .data import dataset as find_dataset
 
-PRESETS = ("auto", "paper", "quick")
+NAMES = ("auto", "paper", "paper-resnet", "quick")
 
-# What a preset changes in the defaults of the two configs, which are the published Tetrominoes.
-_MODEL: dict[tuple[str, str], dict[str, Any]] = {
-    # python -m training.run --dataset tetrominoes --preset paper
-    ("tetrominoes", "paper"): {},
-    # python -m training.run --dataset tetrominoes --preset quick
-    ("tetrominoes", "quick"): dict(
-        hidden_size=64,
-        encoder_channels=(32, 32, 32),
-        encoder_strides=(4, 1, 1),
-        decoder_channels=(64, 64, 64, 64),
+
+@dataclasses.dataclass(frozen=True)
+class Preset:
+    """One recipe: a published architecture, and what it changes in that and in `TrainConfig`,
+    whose defaults are the published recipe for Tetrominoes.
+    """
+
+    architecture: str
+    model: dict[str, Any] = dataclasses.field(default_factory=dict)
+    training: dict[str, Any] = dataclasses.field(default_factory=dict)
+
+
+def _paper(architecture: str, train_examples: int) -> Preset:
+    """The published recipe of all datasets but Tetrominoes."""
+    training = dict(steps=500_000, warmup_steps=10_000, train_examples=train_examples)
+    return Preset(architecture, training=training)
+
+
+# By (dataset, name). Every one is for every variant:
+#     python -m training.run --dataset DATASET --preset NAME --variant VARIANT
+PRESETS = {
+    ("tetrominoes", "paper"): Preset("tetrominoes"),
+    ("tetrominoes", "quick"): Preset(
+        "tetrominoes",
+        model=dict(
+            hidden_size=64,
+            encoder_channels=(32, 32, 32),
+            encoder_strides=(4, 1, 1),
+            decoder_channels=(64, 64, 64, 64),
+        ),
+        training=dict(
+            steps=19_000,
+            batch_size=16,
+            train_examples=32_768,
+            learning_rate=1e-3,
+            warmup_steps=500,
+            loss_pixels=100,
+            ownership=0.003,
+        ),
     ),
+    ("objects_room", "paper"): _paper("objects_room", 999_900),
+    ("clevr", "paper"): _paper("clevr", 99_900),
+    ("clevrtex", "paper"): _paper("clevrtex", 40_000),
+    ("clevrtex", "paper-resnet"): _paper("clevrtex_resnet", 40_000),
+    ("multishapenet_easy", "paper"): _paper("multishapenet_easy", 70_000),
+    ("waymo_open", "paper"): _paper("waymo_open", 158_081),
 }
-_TRAINING: dict[tuple[str, str], dict[str, Any]] = {
-    ("tetrominoes", "paper"): {},
-    ("tetrominoes", "quick"): dict(
-        steps=19_000,
-        batch_size=16,
-        train_examples=32_768,
-        learning_rate=1e-3,
-        warmup_steps=500,
-        loss_pixels=100,
-        ownership=0.003,
-    ),
-}
+DATASETS = tuple(dict.fromkeys(dataset for dataset, _ in PRESETS))
 
 
 def preset(
@@ -48,25 +73,91 @@ def preset(
     batch_size: int | None = None,
     train_examples: int | None = None,
 ) -> TrainConfig:
-    """The recipe of a dataset and variant, `auto` being `paper` on a GPU or TPU, else `quick`.
+    """The recipe of a dataset and variant.
+
+    - `name`: `paper` as published; `paper-resnet`, where the paper also has ResNet-34 for its
+      encoder; `quick`, a small model; `auto`, quick on a CPU where there is one, else paper.
 
     Other steps than the preset's keep the shape of its schedule: the warm-up shrinks along.
     Raises a `ValueError` with the valid names for an unknown one.
     """
-    find_dataset(dataset)
+    one_of("dataset", dataset, DATASETS)
     one_of("variant", variant, VARIANTS)
-    one_of("preset", name, PRESETS)
+    one_of("preset", name, NAMES)
+    names = tuple(known for place, known in PRESETS if place == dataset)
     if name == "auto":
-        name = "quick" if jax.default_backend() == "cpu" else "paper"
+        name = "quick" if jax.default_backend() == "cpu" and "quick" in names else "paper"
+    one_of(f"preset of {dataset}", name, names)
+    chosen = PRESETS[dataset, name]
     config = TrainConfig(
         dataset=dataset,
         preset=name,
         seed=seed,
-        model=ISAConfig(variant=variant, **_MODEL[dataset, name]),
-        **_TRAINING[dataset, name],
+        model=published(chosen.architecture, variant, **chosen.model),
+        **chosen.training,
     )
     given = dict(steps=steps, batch_size=batch_size, train_examples=train_examples)
     changes: dict[str, Any] = {k: v for k, v in given.items() if v is not None}
     if steps is not None:
         changes["warmup_steps"] = round(config.warmup_steps * steps / config.steps)
     return dataclasses.replace(config, **changes)
+
+
+def describe(dataset: str, name: str) -> str:
+    """The command of a preset, its model and its recipe, for people."""
+    configs = [preset(dataset, variant, name) for variant in VARIANTS]
+    training, model = configs[0], configs[0].model
+    encoder = f"ResNet of {_list(model.encoder_blocks)} blocks," if model.encoder_blocks else "CNN"
+    decoder = "MLP " + _list(model.decoder_channels)
+    if model.decoder_strides:
+        channels, strides = _list(model.decoder_channels), _list(model.decoder_strides)
+        decoder = f"CNN {channels}, strides {strides}"
+    plain, *invariant = [_parameters(config.model) for config in configs]
+    assert len(set(invariant)) == 1
+    sizes = f"{plain:,} parameters"
+    if plain != invariant[0]:
+        sizes = f"{plain:,} (sa) or {invariant[0]:,} parameters"
+    extras = f", {training.loss_pixels} pixels in the loss" if training.loss_pixels else ""
+    extras += f", ownership {training.ownership:g}" if training.ownership else ""
+    return "\n".join(
+        (
+            f"{dataset}, {name}",
+            f"  python -m training.run --dataset {dataset} --preset {name} --variant VARIANT",
+            f"  images    {_size(model.image_size)}, {training.train_examples:,} to train on"
+            + ("" if dataset in data.DATASETS else " (no loader for them yet)"),
+            f"  model     {model.num_slots} slots of {model.slot_size}, {sizes}",
+            f"  encoder   {encoder} {_list(model.encoder_channels)}, strides "
+            + _list(model.encoder_strides),
+            f"  decoder   {decoder}",
+            f"  training  {training.steps:,} steps of {training.batch_size} images{extras}",
+            f"            Adam at {training.learning_rate:g}, {training.warmup_steps:,} steps of "
+            f"warm-up, then a cosine to 0; clipped at {training.clip_norm:g}",
+        )
+    )
+
+
+def _list(numbers: tuple[int, ...]) -> str:
+    return " ".join(map(str, numbers))
+
+
+def _size(numbers: tuple[int, ...]) -> str:
+    return "×".join(map(str, numbers))
+
+
+def _parameters(model: ISAConfig) -> int:
+    skeleton = eqx.filter_eval_shape(ISA, model, key=jax.random.key(0))
+    return sum(leaf.size for leaf in jax.tree.leaves(skeleton))
+
+
+def main() -> None:
+    """Print every preset."""
+    print(
+        f"VARIANT is {', '.join(VARIANTS[:-1])} or {VARIANTS[-1]}. paper and paper-resnet are as "
+        "published, except that\nthe paper has no isa-ts and isa-tsr for tetrominoes; quick is "
+        "ours, for a CPU.\n"
+    )
+    print("\n\n".join(describe(*place) for place in PRESETS))
+
+
+if __name__ == "__main__":
+    main()

@@ -21,7 +21,7 @@ from isa_eqx import ISA
 from . import checkpoint, pictures
 from .arguments import Arguments, parse
 from .config import TrainConfig
-from .data import Scenes, dataset, load
+from .data import DATASETS, Scenes, dataset, load
 from .evaluate import evaluate
 from .interruption import interruption
 from .log import Log, NonFiniteError
@@ -58,6 +58,11 @@ def prepare(arguments: Arguments) -> tuple[TrainConfig, Path]:
     config = preset(
         what.dataset, what.variant, what.preset, seed=what.seed, **dataclasses.asdict(how_much)
     )
+    if config.dataset not in DATASETS:
+        raise ValueError(
+            f"there is a recipe for {config.dataset} but no loader of its scenes yet; there is one "
+            f"for {', '.join(DATASETS)}."
+        )
     if what.preset == "auto" and config.preset == "quick":
         print(
             "No GPU or TPU: taking the preset quick, a small model on a large training set.\n"

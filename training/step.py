@@ -24,7 +24,7 @@ class TrainState(eqx.Module):
 
 def start(config: TrainConfig) -> TrainState:
     """The state before the first step."""
-    model = ISA(config.model, key=jr.fold_in(jr.key(config.seed), 0))
+    model = eqx.filter_jit(ISA)(config.model, key=jr.fold_in(jr.key(config.seed), 0))
     optimiser = optimiser_of(config).init(eqx.filter(model, eqx.is_array))
     return TrainState(model, optimiser, jnp.zeros((), jnp.int32))
 
@@ -52,11 +52,15 @@ def loss(
     frame_key, pixel_key = jr.split(key)
     slots, frames, _ = model.attend(image, key=frame_key)
     height, width, _ = image.shape
-    grid, target = coordinates(height, width, image.dtype), image.reshape(-1, 3)
-    if config.loss_pixels is not None:
+    target = image.reshape(-1, 3)
+    if config.loss_pixels is None:
+        decoded = model.decode(slots, frames)
+        logits = decoded.mask_logits.reshape(len(slots), -1)
+        colours = decoded.slot_reconstructions.reshape(len(slots), -1, 3)
+    else:
         chosen = jr.randint(pixel_key, (config.loss_pixels,), 0, height * width)
-        grid, target = grid[chosen], target[chosen]
-    colours, logits = model.decode_at(slots, frames, grid)
+        target, grid = target[chosen], coordinates(height, width, image.dtype)[chosen]
+        colours, logits = model.decode_at(slots, frames, grid)
     reconstruction = (jax.nn.softmax(logits, axis=0)[..., None] * colours).sum(axis=0)
     error = jnp.square(reconstruction - target).sum(axis=-1)
     if config.ownership:
