@@ -12,6 +12,8 @@ import safetensors.numpy
 import hub
 from isa_eqx import ISA, ISAConfig
 
+from .conftest import run
+
 
 @pytest.fixture
 def folder(small, tmp_path):
@@ -30,13 +32,13 @@ def test_it_comes_back_bit_for_bit_with_its_config(small, folder):
 
 def test_it_computes_the_same(small, folder):
     image = jr.uniform(jr.key(2), (*small.config.image_size, 3))
-    a, b = (m(image, key=jr.key(1)) for m in (small, ISA.from_pretrained(str(folder))))
+    a, b = (run(m, image, jr.key(1)) for m in (small, ISA.from_pretrained(str(folder))))
     np.testing.assert_array_equal(a.reconstruction, b.reconstruction)
 
 
 def test_names_are_paths(small):
     names = hub.named_arrays(small).keys()
-    assert {"encoder.layers.0.weight", "attention.gru.weight_hh", "initial_slots"} <= names
+    assert {"decoder.layers.0.weight", "attention.gru.weight_hh", "initial_slots"} <= names
 
 
 def test_a_config_survives_json(small):

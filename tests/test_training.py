@@ -10,14 +10,16 @@ import jax.random as jr
 import numpy as np
 import pytest
 
-from isa_eqx import ISA, ISAConfig
-from training import checkpoint
+from isa_eqx import VARIANTS, ISAConfig
+from training import checkpoint, presets
 from training.config import TrainConfig
 from training.data import load
 from training.log import Log, NonFiniteError
 from training.presets import preset
 from training.run import batch, train
 from training.step import batch_loss, loss, ownership, start, train_step
+
+from .conftest import run
 
 TINY = TrainConfig(
     dataset="tetrominoes",
@@ -44,6 +46,17 @@ def scenes():
     return load("tetrominoes", "train", TINY.train_examples)
 
 
+@eqx.filter_jit
+def cost(model, image, config, step, key):
+    return loss(model, image, config, step, key=key)
+
+
+def as_variant(config, variant, **changes):
+    return dataclasses.replace(
+        config, model=dataclasses.replace(config.model, variant=variant, **changes)
+    )
+
+
 def advance(state, steps, scenes):
     for step in range(int(state.step), int(state.step) + steps):
         state, measured = train_step(batch(TINY, scenes, step), state, TINY)
@@ -57,18 +70,19 @@ def equal(a, b):
 def test_the_loss_is_the_sum_over_pixels_and_channels(scenes):
     model, image = start(TINY).model, jnp.asarray(scenes.images[0], jnp.float32) / 255
     frame_key, _ = jr.split(jr.key(3))
-    out = model(image, key=frame_key)
+    out = run(model, image, frame_key)
     expected = jnp.square(out.reconstruction - image).sum()
-    np.testing.assert_allclose(loss(model, image, WHOLE, ZERO, key=jr.key(3)), expected, rtol=1e-5)
+    np.testing.assert_allclose(cost(model, image, WHOLE, ZERO, jr.key(3)), expected, rtol=1e-5)
 
 
 def test_random_pixels_estimate_the_loss_without_bias(scenes):
     # Plain Slot Attention, so that the pixels are the only thing that is random.
-    model = ISA(dataclasses.replace(TINY.model, variant="sa"), key=jr.key(0))
+    model = start(as_variant(TINY, "sa")).model
     image = jnp.asarray(scenes.images[0], jnp.float32) / 255
-    sampled = jax.vmap(lambda k: loss(model, image, TINY, ZERO, key=k))(jr.split(jr.key(4), 4000))
+    keys = jr.split(jr.key(4), 4000)
+    sampled = jax.jit(jax.vmap(lambda k: loss(model, image, TINY, ZERO, key=k)))(keys)
     error = sampled.std() / len(sampled) ** 0.5
-    assert abs(sampled.mean() - loss(model, image, WHOLE, ZERO, key=jr.key(0))) < 4 * error
+    assert abs(sampled.mean() - cost(model, image, WHOLE, ZERO, jr.key(0))) < 4 * error
     assert error < 0.01 * sampled.mean()
 
 
@@ -76,10 +90,11 @@ def test_a_step_lowers_the_loss_of_its_batch(scenes):
     config = dataclasses.replace(TINY, warmup_steps=0, loss_pixels=None)
     images, key = batch(config, scenes, 0), jr.key(0)
     state = start(config)
-    before = batch_loss(state.model, images, config, ZERO, key=key)
+    whole = eqx.filter_jit(lambda model: batch_loss(model, images, config, ZERO, key=key))
+    before = whole(state.model)
     for _ in range(10):
         state, _ = train_step(images, state, config)
-    assert batch_loss(state.model, images, config, ZERO, key=key) < before
+    assert whole(state.model) < before
 
 
 def test_an_epoch_shows_every_image_at_most_once_in_a_new_order():
@@ -152,6 +167,7 @@ def test_a_damaged_checkpoint_is_refused_and_left_alone(saved, file, harm):
         (("tetromino",), "Unknown dataset 'tetromino'.*Did you mean 'tetrominoes'"),
         (("tetrominoes", "isa"), "Unknown variant 'isa'; valid ones are sa, isa-t.*'isa-t'"),
         (("tetrominoes", "sa", "qick"), "Unknown preset 'qick'.*Did you mean 'quick'"),
+        (("clevr", "sa", "quick"), "Unknown preset of clevr 'quick'; valid ones are paper"),
     ],
 )
 def test_unknown_names_are_answered_with_the_nearest(arguments, message):
@@ -164,6 +180,41 @@ def test_the_paper_preset_is_the_published_recipe():
     assert (config.steps, config.warmup_steps, config.batch_size) == (20_000, 5_000, 64)
     assert (config.learning_rate, config.clip_norm, config.train_examples) == (4e-4, 0.05, 512)
     assert config.loss_pixels is None and config.model == ISAConfig()
+
+
+@pytest.mark.parametrize("place", presets.PRESETS)
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_there_is_a_preset_for_every_dataset_and_variant(place, variant):
+    dataset, name = place
+    config = preset(dataset, variant, name)
+    assert (config.dataset, config.preset, config.model.variant) == (dataset, name, variant)
+    if dataset != "tetrominoes":
+        assert (config.steps, config.warmup_steps, config.batch_size) == (500_000, 10_000, 64)
+        assert config.model.num_slots == 11
+        assert bool(config.model.encoder_blocks) == (dataset == "waymo_open" or "resnet" in name)
+
+
+def test_the_table_of_presets_names_every_command():
+    printed = "\n".join(presets.describe(*place) for place in presets.PRESETS)
+    for dataset, name in presets.PRESETS:
+        assert f"--dataset {dataset} --preset {name} --variant" in printed
+    assert "896,708 parameters" in printed and "22,037,060 (sa) or 21,919,684" in printed
+
+
+def test_single_pixels_are_no_loss_for_a_decoder_of_whole_images():
+    with pytest.raises(ValueError, match="loss_pixels must be None for a convolutional decoder"):
+        as_variant(TINY, "isa-t", image_size=(36, 36), decoder_strides=(2,))
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("strides", [(), (2,)])
+def test_a_step_of_every_variant_and_decoder_has_the_shapes_of_its_state(variant, strides):
+    config = as_variant(WHOLE, variant, image_size=(20, 20), decoder_strides=strides)
+    images = jax.ShapeDtypeStruct((3, 20, 20, 3), jnp.uint8)
+    state = eqx.filter_eval_shape(start, config)
+    after, _ = eqx.filter_eval_shape(train_step, images, state, config)
+    shapes = [[(x.shape, x.dtype) for x in jax.tree.leaves(tree)] for tree in (state, after)]
+    assert shapes[0] == shapes[1]
 
 
 def test_fewer_steps_keep_the_shape_of_the_schedule():
@@ -186,7 +237,7 @@ def test_ownership_counts_after_the_first_fifth_only(scenes):
     model, image = start(TINY).model, jnp.asarray(scenes.images[0], jnp.float32) / 255
     ours = dataclasses.replace(WHOLE, ownership=1.0)
     published, early, late = (
-        loss(model, image, config, jnp.asarray(step), key=jr.key(0))
+        cost(model, image, config, jnp.asarray(step), jr.key(0))
         for config, step in ((WHOLE, 4), (ours, 3), (ours, 4))
     )
     assert early == published < late

@@ -1,0 +1,167 @@
+"""Frames: where masks are, how far they reach, how they lie; and slopes that are finite."""
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import jax.random as jr
+import numpy as np
+import pytest
+
+from isa_eqx import VARIANTS, Frame, coordinates
+from isa_eqx.frames import SYMMETRIES
+from isa_eqx.grid import principal_angle, rotated, rotation_matrix
+
+SIZE = 17
+GRID = coordinates(SIZE, SIZE)
+DEGREE = np.pi / 180
+
+
+def blob(angle=0.0, long=0.3, short=0.1, centre=(0.1, -0.2)):
+    """A Gaussian mask with sum one, its long axis turned from x towards y by an angle."""
+    y, x = (GRID - jnp.asarray(centre)[None]).T
+    along, across = x * jnp.cos(angle) + y * jnp.sin(angle), y * jnp.cos(angle) - x * jnp.sin(angle)
+    return jax.nn.softmax(-(jnp.square(along / long) + jnp.square(across / short)) / 2)
+
+
+def angle_of(mask):
+    weights = mask[None]
+    centre = (weights @ GRID)[:, None]
+    return float(principal_angle(weights, GRID[None] - centre)[0]) / DEGREE
+
+
+@pytest.mark.parametrize("angle", [-44, -30, -1, 0, 1, 30, 44])
+def test_the_axes_are_the_blobs(angle):
+    assert angle_of(blob(angle * DEGREE)) == pytest.approx(angle, abs=0.1)
+
+
+@pytest.mark.parametrize(("angle", "seen"), [(46, -44), (90, 0), (135, -45), (-60, 30)])
+def test_an_axis_beyond_45_degrees_is_the_other_one(angle, seen):
+    assert angle_of(blob(angle * DEGREE)) == pytest.approx(seen, abs=0.1)
+
+
+def masks():
+    """Masks on which formulas for axes fail, by name."""
+    y, x = GRID.T
+    flat = {
+        "all equal": jnp.ones_like(x),
+        "single pixel": (jnp.abs(x) + jnp.abs(y) < 0.01).astype(x.dtype),
+        "corner": (x + y > 1.99).astype(x.dtype),
+        "round": (x * x + y * y < 0.5).astype(x.dtype),
+        "horizontal": (jnp.abs(y) < 0.01).astype(x.dtype),
+        "vertical": (jnp.abs(x) < 0.01).astype(x.dtype),
+        "diagonal": (jnp.abs(x - y) < 0.01).astype(x.dtype),
+        "other diagonal": (jnp.abs(x + y) < 0.01).astype(x.dtype),
+    }
+    return {n: m / m.sum() for n, m in flat.items()} | {"empty": jnp.zeros_like(x)}
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("name", masks())
+def test_gradients_are_finite_for_every_mask(variant, name):
+    kind, mask = SYMMETRIES[variant](), masks()[name][None]
+
+    def seen(mask):
+        frames = kind.estimate(mask, GRID)
+        return jnp.sin(kind.relative(frames, GRID)).sum() + sum(
+            jnp.sin(leaf).sum() for leaf in jax.tree.leaves(frames)
+        )
+
+    value, slope = jax.value_and_grad(seen)(mask)
+    assert jnp.isfinite(value) and jnp.isfinite(slope).all()
+
+
+@pytest.mark.parametrize(
+    ("name", "angle"),
+    [("all equal", 0), ("single pixel", 0), ("round", 0), ("horizontal", 0), ("vertical", 0)]
+    + [("diagonal", 45), ("other diagonal", -45), ("empty", 0), ("corner", 0)],
+)
+def test_the_published_frame_of_masks_with_ties(name, angle):
+    assert angle_of(masks()[name]) == pytest.approx(angle, abs=1e-3)
+
+
+def test_it_is_the_published_frame_of_any_mask():
+    """The eigenvectors' formula as the published code writes it, in float64 for its digits."""
+    weights = jax.nn.softmax(3 * jr.normal(jr.key(0), (500, SIZE * SIZE)), axis=1)
+    relative = np.asarray(GRID[None] - (weights @ GRID)[:, None], np.float64)
+    y, x = relative[..., 0], relative[..., 1]
+    w = np.asarray(weights, np.float64)
+    xx, xy, yy = (w * x * x).sum(1), (w * x * y).sum(1), (w * y * y).sum(1)
+    root = np.sqrt(4 * xy**2 + (xx - yy) ** 2)
+    first = np.stack([((xx + yy + root) / 2 - yy) / xy, np.ones(500)], axis=1)
+    second = np.stack([((xx + yy - root) / 2 - yy) / xy, np.ones(500)], axis=1)
+    first, second = (v / np.linalg.norm(v, axis=1, keepdims=True) for v in (first, second))
+    upright = np.abs(first[:, :1]) < 0.707
+    first, second = np.where(upright, second, first), np.where(upright, first, second)
+    first = np.where(first[:, :1] < 0, -first, first)
+    published = np.stack([first, second], axis=-1)
+    ours = rotation_matrix(principal_angle(weights, jnp.asarray(relative, jnp.float32)))
+    # An axis is known as well as the difference of the two variances, here at least 1e-4 of 0.3.
+    np.testing.assert_allclose(ours, published, atol=1e-3)
+    assert np.median(np.abs(ours - published)) < 1e-6
+
+
+def test_scales_are_the_spreads_along_the_axes_and_do_not_turn():
+    kind = SYMMETRIES["isa-tsr"]()
+    for angle in (0.0, 0.5):
+        frames = kind.estimate(blob(angle, 0.2, 0.1)[None], GRID)
+        np.testing.assert_allclose(frames.scale[0], [0.1, 0.2], rtol=0.02)
+
+
+@pytest.mark.parametrize("variant", ["isa-ts", "isa-tsr"])
+def test_scales_stay_within_their_bounds(variant):
+    kind = SYMMETRIES[variant]()
+    tiny = kind.estimate(masks()["single pixel"][None], GRID)
+    huge = kind.estimate(blob()[None], 100 * GRID)
+    np.testing.assert_allclose(tiny.scale, 0.001, rtol=0.9)
+    assert (tiny.scale >= 0.001).all()
+    np.testing.assert_allclose(huge.scale, 2)
+
+
+@pytest.mark.parametrize("variant", ["isa-ts", "isa-tsr"])
+def test_initial_frames_are_drawn_as_published_and_independently(variant):
+    frames = SYMMETRIES[variant]().initial(20_000, jnp.float32, key=jr.key(0))
+    position, scale = np.asarray(frames.position), np.asarray(frames.scale)
+    assert np.abs(position).max() <= 1 and position.std() == pytest.approx(3**-0.5, rel=0.02)
+    assert np.median(scale) == pytest.approx(0.1, rel=0.02)
+    assert scale.min() == pytest.approx(0.001) and scale.max() < 2
+    assert np.abs(np.corrcoef(position.T, scale.T)[:2, 2:]).max() < 0.03
+    angle = np.arctan2(frames.rotation[:, 1, 0], frames.rotation[:, 0, 0]) / DEGREE
+    if variant == "isa-tsr":
+        assert np.abs(angle).max() <= 45.001 and angle.std() == pytest.approx(
+            90 * 12**-0.5, rel=0.02
+        )
+    else:
+        np.testing.assert_array_equal(angle, 0)
+
+
+def test_a_frame_sees_its_own_axes_and_unit():
+    frame = Frame(
+        position=jnp.array([[0.5, -0.25]]),
+        scale=jnp.array([[0.1, 0.2]]),
+        rotation=rotation_matrix(jnp.array([30 * DEGREE])),
+    )
+    along_x = np.array([np.sin(30 * DEGREE), np.cos(30 * DEGREE)])  # (y, x) of the frame's x axis
+    points = jnp.asarray([[0.5, -0.25], [0.5, -0.25] + 0.4 * along_x], jnp.float32)
+    seen = SYMMETRIES["isa-tsr"]().relative(frame, points)
+    np.testing.assert_allclose(seen[0], [[0, 0], [0, 0.4 / (5 * 0.2)]], atol=1e-6)
+    unrotated = eqx.tree_at(lambda f: f.rotation, frame, jnp.eye(2)[None])
+    np.testing.assert_allclose(
+        SYMMETRIES["isa-ts"]().relative(frame, points),
+        SYMMETRIES["isa-tsr"]().relative(unrotated, points),
+        atol=1e-6,
+    )
+
+
+def test_rotating_back_is_the_inverse():
+    angle, relative = jr.normal(jr.key(0), (3,)), jr.normal(jr.key(1), (3, 5, 2))
+    there = rotated(relative, rotation_matrix(angle))
+    np.testing.assert_allclose(rotated(there, rotation_matrix(-angle)), relative, atol=1e-6)
+
+
+def test_the_grid_is_the_published_one_to_the_bit():
+    for size in (2, 14, 16, 24, 35, 128):
+        published = np.asarray(jnp.linspace(-1, 1, size))
+        assert np.abs(np.asarray(coordinates(size, 1)[:, 0]) - published).max() <= 1.2e-7
+        with jax.enable_x64(True):
+            double = coordinates(size, 1, jnp.float64)
+        np.testing.assert_array_equal(double, coordinates(size, 1))
