@@ -2,22 +2,26 @@
 
 import sys
 from pathlib import Path
+from typing import Annotated
 
 import tyro
+from tyro.conf import Positional
 
 from . import load
 
 
 def main(
-    ckpt: tyro.conf.Positional[Path],
-    name: tyro.conf.Positional[str],
-    out: tyro.conf.Positional[Path],
+    ckpt: Annotated[Positional[Path], tyro.conf.arg(metavar="CKPT")],
+    name: Annotated[Positional[str], tyro.conf.arg(metavar="NAME")],
+    out: Annotated[Positional[Path], tyro.conf.arg(metavar="OUT_FOLDER")],
 ) -> None:
     """Write a checkpoint of the authors' release as a folder for ISA.from_pretrained.
 
     Args:
         ckpt: The Flax file, e.g. clevr_isa_ts/ckpt-0.flax of ondrejbiza/isa on the Hub.
-        name: The name of its folder there, which says what model it is.
+        name: The name of its folder there, which says what model it is: clevr, clevrtex (with a
+            ResNet), clevrtex_simplecnn, msne, objects_room, wo or tetrominoes, followed by _sa,
+            _isa_t, _isa_ts, _isa_ts_v2 or _isa_trs.
         out: The folder to make; it must be new or empty.
     """
     try:

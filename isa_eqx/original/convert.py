@@ -16,7 +16,7 @@ from ..grid import coordinates
 from ..model import ISA
 from ..published import published
 from .flax import read_params
-from .table import Entry, Shape, entries, grids
+from .table import Entry, Shape, entries, grids, variant_of
 
 # What the release calls our architectures and variants.
 _DATASETS = {
@@ -112,6 +112,7 @@ def _check(
             and not np.allclose(params[path].reshape(-1, 2), coordinates(*size), atol=1e-6)
         ]
     if problems:
-        raise ValueError(
-            f"these are not the parameters of {name}:\n  " + "\n  ".join(sorted(problems))
-        )
+        kind = variant_of(params)
+        other = f", but of a model {kind}" if kind and kind != config(name).variant else ""
+        listed = "\n  ".join(sorted(problems))
+        raise ValueError(f"these are not the parameters of {name}{other}:\n  {listed}")

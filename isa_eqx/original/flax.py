@@ -34,7 +34,9 @@ def read_params(path: str | Path) -> dict[str, np.ndarray]:
         ) from error
     params = tree.get("params") if isinstance(tree, dict) else None
     if not isinstance(params, dict):
-        found = f"a map of {sorted(map(str, tree))}" if isinstance(tree, dict) else type(tree)
+        found = f"a {type(tree).__name__}"
+        if isinstance(tree, dict):
+            found = f"a map with {', '.join(sorted(map(repr, tree)))}"
         raise ValueError(f"{path} is no Flax checkpoint: wanted a map with params, got {found}.")
     arrays = {}
     for name, leaf in _leaves(params):

@@ -2,7 +2,7 @@
 
 import dataclasses
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 
@@ -65,6 +65,12 @@ def entries(config: ISAConfig) -> Iterator[Entry]:
         yield from _mlp("position_embedding.mlp", f"{embedding}/MLP_0")
     yield from _attention(config, attention)
     yield from _decoder(config)
+
+
+def variant_of(paths: Iterable[str]) -> str | None:
+    """The variant that published paths are of, as far as they show it."""
+    modules = {path.partition("/")[0] for path in paths}
+    return next((v for v, (attention, _) in _MODULES.items() if attention in modules), None)
 
 
 def grids(config: ISAConfig) -> dict[str, tuple[int, int]]:
