@@ -35,7 +35,7 @@ def named_shapes(tree: Any) -> dict[str, tuple[int, ...]]:
     return {name: leaf.shape for name, leaf in _named(tree).items()}
 
 
-def fill(tree: T, arrays: Mapping[str, np.ndarray]) -> T:
+def fill(tree: T, arrays: Mapping[str, np.ndarray | jax.Array]) -> T:
     """The tree with every array, or `jax.ShapeDtypeStruct` in its place, replaced by name.
 
     The new arrays keep their own dtypes. Raises a `ValueError` that lists every name that is

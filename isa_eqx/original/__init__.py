@@ -4,5 +4,6 @@ Each holds a Flax checkpoint without a configuration; here its name stands for o
 """
 
 from .convert import NAMES as NAMES
+from .convert import config as config
 from .convert import from_params as from_params
 from .convert import load as load

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import equinox as eqx
 import jax
+import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 from jaxtyping import Array, Float
 
 import hub
@@ -69,6 +71,8 @@ def load(path: str | Path, name: str) -> ISA:
 def from_params(params: Mapping[str, Float[Array | np.ndarray, "..."]], name: str) -> ISA:
     """A model of ours with the parameters of a published one, in their precision.
 
+    It can be differentiated, which gives gradients by published path.
+
     - `params`: by published path, e.g. `"FrameEncoder_0/SimpleCNN_0/conv_simple_0/kernel"`, as
       `flax.traverse_util.flatten_dict(…, sep="/")` writes them. Coordinate grids, which Flax kept
       among the parameters, may be there or not.
@@ -82,7 +86,7 @@ def from_params(params: Mapping[str, Float[Array | np.ndarray, "..."]], name: st
     shapes, table = hub.named_shapes(skeleton), list(entries(model))
     _check(params, name, table, shapes, grids(model))
     arrays = {
-        entry.ours: entry.layout.convert(*(np.asarray(params[path]) for path in entry.published))
+        entry.ours: entry.layout.convert(*(jnp.asarray(params[path]) for path in entry.published))
         for entry in table
     }
     return hub.fill(skeleton, arrays)
@@ -109,6 +113,7 @@ def _check(
             f"{path} should be a coordinate grid from -1 to 1"
             for path, size in places.items()
             if path in params
+            and not isinstance(params[path], Tracer)
             and not np.allclose(params[path].reshape(-1, 2), coordinates(*size), atol=1e-6)
         ]
     if problems:

@@ -4,7 +4,8 @@ import dataclasses
 import math
 from collections.abc import Callable, Iterable, Iterator
 
-import numpy as np
+import jax.numpy as jnp
+from jaxtyping import Array
 
 from ..config import ISAConfig
 
@@ -20,7 +21,7 @@ class Layout:
     """
 
     shape: Callable[[Shape], Shape]
-    convert: Callable[..., np.ndarray]
+    convert: Callable[..., Array]
 
 
 SAME = Layout(lambda s: s, lambda x: x)
@@ -28,8 +29,8 @@ KERNEL = Layout(lambda s: s[::-1], lambda x: x.T)
 ONE_HEAD = Layout(lambda s: (s[1], 1, s[0]), lambda x: x[:, 0].T)
 CONV_KERNEL = Layout(lambda s: (*s[2:], s[1], s[0]), lambda x: x.transpose(3, 2, 0, 1))
 CONV_BIAS = Layout(lambda s: s[:1], lambda x: x[:, None, None])
-GATE_KERNELS = Layout(lambda s: (s[1], s[0] // 3), lambda *x: np.concatenate(x, axis=1).T)
-GATE_BIASES = Layout(lambda s: (s[0] // 3,), lambda *x: np.concatenate(x))
+GATE_KERNELS = Layout(lambda s: (s[1], s[0] // 3), lambda *x: jnp.concatenate(x, axis=1).T)
+GATE_BIASES = Layout(lambda s: (s[0] // 3,), lambda *x: jnp.concatenate(x))
 
 
 @dataclasses.dataclass(frozen=True)
