@@ -70,6 +70,16 @@ def test_gradients_are_finite_for_every_mask(variant, name):
     assert jnp.isfinite(value) and jnp.isfinite(slope).all()
 
 
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_gradients_are_finite_on_a_map_of_one_cell(variant):
+    kind, grid = SYMMETRIES[variant](), coordinates(1, 1)
+
+    def seen(mask):
+        return sum(leaf.sum() for leaf in jax.tree.leaves(kind.estimate(mask, grid)))
+
+    assert jnp.isfinite(jax.grad(seen)(jnp.ones((1, 1)))).all()
+
+
 @pytest.mark.parametrize(
     ("name", "angle"),
     [("all equal", 0), ("single pixel", 0), ("round", 0), ("horizontal", 0), ("vertical", 0)]
