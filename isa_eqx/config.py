@@ -87,13 +87,12 @@ class ISAConfig:
     def _check_lengths(self) -> None:
         if len(self.image_size) != 2:
             raise ValueError(f"image_size must be (height, width), got {self.image_size!r}.")
-        for part, entry in (("encoder_strides", "encoder"), ("encoder_blocks", "encoder"),
-                            ("decoder_strides", "decoder")):  # fmt: skip
-            wanted, got = len(getattr(self, f"{entry}_channels")), len(getattr(self, part))
-            if got != wanted and (got or part == "encoder_strides"):
+        for name in ("encoder_strides", "encoder_blocks", "decoder_strides"):
+            channels = f"{name.partition('_')[0]}_channels"
+            wanted, got = len(getattr(self, channels)), len(getattr(self, name))
+            if got != wanted and (got or name == "encoder_strides"):
                 raise ValueError(
-                    f"{entry}_channels and {part} must have one entry per layer, "
-                    f"got {wanted} and {got}."
+                    f"{channels} and {name} must have one entry per layer, got {wanted} and {got}."
                 )
         larger = math.prod(self.decoder_strides)
         if any(size % larger for size in self.image_size):
