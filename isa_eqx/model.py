@@ -100,7 +100,8 @@ class ISA(AbstractPretrained):
 
         - `image`: float, (h, w, 3), in [0, 1].
         - `key`: draws the initial frames; `sa` needs none.
-        - `frames`: initial frames instead of random ones.
+        - `frames`: initial frames instead of random ones, taken as they are (the published code
+          clips positions to the image and scales to [0.001, 2]).
 
         Raises a `ValueError` for an image of another shape, dtype or (where its values are known,
         that is outside of `jax.jit`) range, if neither key nor frames are given, and for frames
