@@ -11,7 +11,7 @@ import jax.random as jr
 import numpy as np
 
 from hub import atomic_file
-from isa_eqx import ISA
+from isa_eqx import ISA, Frame, ISAConfig
 
 from .data import Scenes
 
@@ -22,7 +22,8 @@ SLOT_COLOURS = ("#4c78a8", "#f58518", "#54a24b", "#e45756", "#b279a2", "#72b7b2"
 def draw_samples(model: ISA, scenes: Scenes, path: Path, title: str, rows: int = 6) -> None:
     """Input, reconstruction, predicted and true masks, and every slot with its frame, per scene.
 
-    A slot's picture is its reconstruction weighted by its mask; the cross marks its position.
+    A slot's picture is its reconstruction weighted by its mask. A cross marks its position; where
+    frames have a scale, the cross lies along the frame's axes and reaches as far as it.
     """
     from matplotlib.colors import to_rgb
     from matplotlib.figure import Figure
@@ -44,7 +45,6 @@ def draw_samples(model: ISA, scenes: Scenes, path: Path, title: str, rows: int =
     figure = Figure(figsize=(1.25 * len(columns), 1.25 * rows + 0.7), layout="constrained")
     figure.suptitle(title, fontsize=10)
     axes = figure.subplots(rows, len(columns), squeeze=False)
-    height, width = model.config.image_size
     for row in range(rows):
         for column, (name, pictures) in enumerate(zip(names, columns, strict=True)):
             axis = axes[row, column]
@@ -56,12 +56,26 @@ def draw_samples(model: ISA, scenes: Scenes, path: Path, title: str, rows: int =
             slot = column - len(names) + slots
             if slot >= 0:
                 colour = SLOT_COLOURS[slot % len(SLOT_COLOURS)]
-                y, x = np.asarray(out.frames.position[row, slot])
-                axis.plot((x + 1) / 2 * (width - 1), (y + 1) / 2 * (height - 1), "+", color="white",
-                          markersize=9, markeredgewidth=1.5)  # fmt: skip
+                frame = jax.tree.map(lambda x, at=(row, slot): np.asarray(x)[at], out.frames)
+                _draw_frame(axis, frame, model.config)
                 axis.spines[:].set(color=colour, linewidth=2)
     with atomic_file(path) as temporary:
         figure.savefig(temporary, dpi=130, format="png")
+
+
+def _draw_frame(axis: Any, frame: Frame, config: ISAConfig) -> None:
+    """A cross in a picture: a mark for a position, axes of its length for a scale."""
+    if config.variant == "sa":
+        return
+    height, width = config.image_size
+    pixels = (np.array([width, height]) - 1) / 2
+    centre, style = (frame.position[::-1] + 1) * pixels, dict(color="white", linewidth=1.5)
+    if config.variant == "isa-t":
+        axis.plot(*centre, "+", color="white", markersize=9, markeredgewidth=1.5)
+        return
+    axis.autoscale(False)
+    for length, direction in zip(frame.scale[::-1], frame.rotation.T, strict=True):
+        axis.plot(*(centre + np.outer([-1, 1], length * direction * pixels)).T, **style)
 
 
 def draw_curve(metrics: Path, path: Path, title: str) -> None:
