@@ -6,6 +6,7 @@ from jaxtyping import install_import_hook
 with install_import_hook("isa_eqx", "beartype.beartype"):
     from . import metrics as metrics
     from . import original as original
+    from .architectures import published as published
     from .config import VARIANTS as VARIANTS
     from .config import ISAConfig as ISAConfig
     from .config import one_of as one_of
@@ -14,5 +15,3 @@ with install_import_hook("isa_eqx", "beartype.beartype"):
     from .model import ISA as ISA
     from .model import Decoded as Decoded
     from .model import Output as Output
-    from .published import ARCHITECTURES as ARCHITECTURES
-    from .published import published as published

@@ -21,7 +21,7 @@ def one_of(what: str, name: Any, valid: tuple[str, ...]) -> None:
 @dataclasses.dataclass(frozen=True)
 class ISAConfig:
     """The architecture. The defaults are the published model for Tetrominoes (Locatello et al.
-    2020, appendix E; Biza et al. 2023, appendix A); `isa_eqx.published` has the others.
+    2020, appendix; Biza et al. 2023, appendix A); `isa_eqx.published` has the others.
 
     - `variant`: the symmetry of the slots: `sa` none (plain Slot Attention), `isa-t` translation,
       `isa-ts` and scale, `isa-tsr` and rotation.
@@ -72,7 +72,7 @@ class ISAConfig:
         may_be_empty = ("encoder_blocks", "decoder_strides")
         for field in dataclasses.fields(self):
             value = getattr(self, field.name)
-            if isinstance(value, str | bool):
+            if field.type in (str, bool):
                 continue
             numbers = value if isinstance(value, tuple) else (value,)
             whole = all(type(number) is int and number > 0 for number in numbers)

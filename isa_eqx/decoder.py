@@ -18,7 +18,7 @@ class Decoder(eqx.Module):
     """Spatial broadcast (Watters et al. 2019): slot + P rel at every cell of a grid, a network,
     then a colour and a mask logit for every pixel.
 
-    rel is the cell as the slot sees it from its frame (Biza et al. 2023, section 3.3).
+    rel is the cell as the slot sees it from its frame (Biza et al. 2023, section 3).
 
     - `seed`: height and width of that grid.
     - `is_pixelwise`: whether a pixel's value depends on no other, so that any can be decoded.
@@ -45,7 +45,7 @@ class Decoder(eqx.Module):
 
 
 class MLPDecoder(Decoder):
-    """The same MLP at every pixel, relu after every layer (Locatello et al. 2020, appendix E.3)."""
+    """The same MLP at every pixel, relu after every layer (Locatello et al. 2020, appendix)."""
 
     position: eqx.nn.Linear
     layers: tuple[eqx.nn.Linear, ...]

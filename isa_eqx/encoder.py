@@ -33,7 +33,7 @@ class Encoder(eqx.Module):
 class CNNEncoder(Encoder):
     """5×5 convolutions with SAME padding, relu between them, none after the last.
 
-    Locatello et al. 2020, appendix E.3, the position embedding apart.
+    Locatello et al. 2020, appendix, the position embedding apart.
     """
 
     layers: tuple[eqx.nn.Conv2d, ...]

@@ -84,7 +84,7 @@ class NoSymmetry(Symmetry):
 
 
 class Translation(Symmetry):
-    """ISA-T (Biza et al. 2023, section 3.2): a frame is a position, the mean of the attention.
+    """ISA-T (Biza et al. 2023, section 3): a frame is a position, the mean of the attention.
 
     Initial positions are uniform over the image and drawn afresh from the key of every call.
     """
@@ -104,7 +104,7 @@ class Translation(Symmetry):
 
 
 class TranslationScale(Symmetry):
-    """ISA-TS (Biza et al. 2023, section 3.3): a scale too, the spread of the attention.
+    """ISA-TS (Biza et al. 2023, section 3): a scale too, the spread of the attention.
 
     Initial scales are N(0.1, 0.1), clipped to [0.001, 2]. The published code draws them from the
     bits that also give the positions; here they are independent.
@@ -131,7 +131,7 @@ class TranslationScale(Symmetry):
 
 
 class TranslationScaleRotation(Symmetry):
-    """ISA-TSR (Biza et al. 2023, section 3.3): also the attention's principal axes.
+    """ISA-TSR (Biza et al. 2023, section 3): also the attention's principal axes.
 
     The frame's axes are those within ±45° of the image's, and the scale is the spread along them.
     Initial angles are uniform within ±45°.

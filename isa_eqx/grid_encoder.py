@@ -96,9 +96,9 @@ class RelativePixels(Pixels):
 class GridEncoder(eqx.Module):
     """E(x + P grid), with E = MLP(d → m → d), a layer norm first and no residual.
 
-    Plain Slot Attention adds absolute positions to the features (Locatello et al. 2020, appendix
-    E.2); the invariant variants add to keys and values the grid as each slot sees it from its
-    frame (Biza et al. 2023, section 3.2).
+    Plain Slot Attention adds absolute positions to the features (Locatello et al. 2020,
+    appendix); the invariant variants add to keys and values the grid as each slot sees it from its
+    frame (Biza et al. 2023, section 3).
     """
 
     position: eqx.nn.Linear

@@ -15,7 +15,7 @@ class UpConv(eqx.Module):
     The same function of the same weights as `equinox.nn.ConvTranspose2d`. That one spreads the
     image with zeros and convolves all of it, which on a CPU makes the gradient by the weights some
     ten times slower than needed. Here every pixel of a stride×stride cell takes the taps that meet
-    no zero, as channels of one small convolution (Shi et al. 2016, appendix).
+    no zero, as channels of one small convolution (Shi et al. 2016, arXiv 1609.07009).
     """
 
     weight: Float[Array, "o i 5 5"]

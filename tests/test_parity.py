@@ -15,7 +15,8 @@ from isa_eqx.frames import identity
 from .published import CASES, case, weights
 
 # In float64 the stored arrays' rounding is all that differs. In float32: ten times what the
-# authors' own code loses by it, in values and in gradients, by variant or for a ResNet.
+# authors' own code loses by it, in values and in gradients, by variant or for a ResNet. What SA's
+# gradients lose is not known: it has ISA-T's bound.
 DOUBLE = 1e-6
 SINGLE = {
     "sa": (1e-5, 2e-4),

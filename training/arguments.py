@@ -21,8 +21,9 @@ class What:
     """The symmetry of the slots: sa (none), isa-t (translation), isa-ts (and scale), isa-tsr (and
     rotation)."""
     preset: str = "auto"
-    """The recipe: paper (as published), quick (a small model, ten minutes on two cores) or auto
-    (quick on a CPU, else paper). python -m training.presets prints them all."""
+    """The recipe: paper (as published), paper-resnet (its second encoder, for CLEVRTex), quick (a
+    small model, ten minutes on two cores) or auto (quick where there is one and no GPU or TPU,
+    else paper). python -m training.presets prints them all."""
     seed: int = 0
     """Of weights, order of images and initial frames; the scenes stay the same."""
 

@@ -13,16 +13,15 @@ from jaxtyping import Array, Float
 
 import hub
 
+from ..architectures import published
 from ..config import ISAConfig, one_of
 from ..grid import coordinates
 from ..model import ISA
-from ..published import published
 from .flax import read_params
 from .table import Entry, Shape, entries, grids, variant_of
 
 # What the release calls our architectures and variants.
 _DATASETS = {
-    "tetrominoes": "tetrominoes",
     "objects_room": "objects_room",
     "clevr": "clevr",
     "clevrtex": "clevrtex_resnet",
@@ -31,25 +30,25 @@ _DATASETS = {
     "wo": "waymo_open",
 }
 _VARIANTS = {"sa": "sa", "isa_t": "isa-t", "isa_ts": "isa-ts", "isa_trs": "isa-tsr"}
-NAMES = (
-    "tetrominoes_sa",
-    "tetrominoes_isa_t",
-    *(f"{d}_{v}" for d in _DATASETS if d != "tetrominoes" for v in _VARIANTS),
-    *(f"{d}_isa_ts_v2" for d in ("clevr", "clevrtex", "msne", "wo")),
-)
+# By name: architecture, variant, and whether values see relative positions.
+_RELEASED = {
+    "tetrominoes_sa": ("tetrominoes", "sa", True),
+    "tetrominoes_isa_t": ("tetrominoes", "isa-t", True),
+    **{f"{d}_{v}": (_DATASETS[d], _VARIANTS[v], True) for d in _DATASETS for v in _VARIANTS},
+    **{
+        f"{d}_isa_ts_v2": (_DATASETS[d], "isa-ts", False)
+        for d in ("clevr", "clevrtex", "msne", "wo")
+    },
+}
+NAMES = tuple(_RELEASED)
 
 
 def config(name: str) -> ISAConfig:
     """The configuration behind a name of the release, one of `NAMES`; a `ValueError` if none is."""
     one_of("published model", name, NAMES)
-    dataset = max((d for d in _DATASETS if name.startswith(d)), key=len)
-    variant = name.removeprefix(f"{dataset}_")
-    model = published(
-        _DATASETS[dataset],
-        _VARIANTS[variant.removesuffix("_v2")],
-        relative_values=not variant.endswith("_v2"),
-    )
-    learnt_grid = bool(model.encoder_blocks) and model.variant in ("isa-ts", "isa-tsr")
+    architecture, variant, relative_values = _RELEASED[name]
+    model = published(architecture, variant, relative_values=relative_values)
+    learnt_grid = bool(model.encoder_blocks) and variant in ("isa-ts", "isa-tsr")
     return dataclasses.replace(model, learnt_grid=learnt_grid)
 
 

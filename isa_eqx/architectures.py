@@ -23,7 +23,7 @@ _RESNET_34 = dict(
 
 # What each changes in the defaults of ISAConfig, which are those of Tetrominoes. The paper has two
 # encoders for CLEVRTex.
-_ARCHITECTURES: dict[str, dict[str, Any]] = {
+ARCHITECTURES: dict[str, dict[str, Any]] = {
     "tetrominoes": {},
     "objects_room": _OBJECTS_ROOM,
     "clevr": _CLEVR,
@@ -32,7 +32,6 @@ _ARCHITECTURES: dict[str, dict[str, Any]] = {
     "multishapenet_easy": _CLEVR,
     "waymo_open": _CLEVR | _RESNET_34 | dict(image_size=(128, 192)),
 }
-ARCHITECTURES = tuple(_ARCHITECTURES)
 
 
 def published(architecture: str, variant: str = "isa-t", **changes: Any) -> ISAConfig:
@@ -41,7 +40,7 @@ def published(architecture: str, variant: str = "isa-t", **changes: Any) -> ISAC
     The paper has Tetrominoes only for `sa` and `isa-t`; for the others we take the same. Raises a
     `ValueError` with the valid names for an unknown one.
     """
-    one_of("architecture", architecture, ARCHITECTURES)
+    one_of("architecture", architecture, tuple(ARCHITECTURES))
     one_of("variant", variant, VARIANTS)
-    config = ISAConfig(variant=variant, **_ARCHITECTURES[architecture])
+    config = ISAConfig(variant=variant, **ARCHITECTURES[architecture])
     return dataclasses.replace(config, **changes)
