@@ -6,9 +6,10 @@ import jax.random as jr
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from .config import ISAConfig
-from .frames import Frame, Symmetry
+from .frames import Frame
 from .grid_encoder import AbsolutePixels, GridEncoder, Pixels
 from .layers import MLP, dense, gru, layer_norm, linear
+from .symmetries import Symmetry
 
 ATTENTION_EPSILON = 1e-8
 

@@ -55,7 +55,7 @@ def weighted_spread(
     return jnp.sqrt(jnp.clip(variance, SMALLEST_SPREAD**2, LARGEST_SPREAD**2))
 
 
-def rotation_matrix(angle: Float[Array, " k"]) -> Float[Array, "k 2 2"]:
+def rotation_matrix(angle: Float[Array, "*k"]) -> Float[Array, "*k 2 2"]:
     """[[cos θ, -sin θ], [sin θ, cos θ]]; its columns are the turned axes in (x, y)."""
     cos, sin = jnp.cos(angle), jnp.sin(angle)
     return jnp.stack([jnp.stack([cos, -sin], axis=-1), jnp.stack([sin, cos], axis=-1)], axis=-2)
@@ -83,9 +83,9 @@ def principal_angle(
 
 
 def rotated(
-    relative: Float[Array, "k n 2"], rotation: Float[Array, "k 2 2"]
-) -> Float[Array, "k n 2"]:
+    relative: Float[Array, "*k n 2"], rotation: Float[Array, "*k 2 2"]
+) -> Float[Array, "*k n 2"]:
     """(y, x) coordinates along the axes of a rotation: (x, y) @ rotation, written as (y, x)."""
     y, x = relative[..., 0], relative[..., 1]
-    along = [x * rotation[:, 0, axis, None] + y * rotation[:, 1, axis, None] for axis in (1, 0)]
+    along = [x * rotation[..., 0, axis, None] + y * rotation[..., 1, axis, None] for axis in (1, 0)]
     return jnp.stack(along, axis=-1)

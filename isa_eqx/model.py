@@ -16,9 +16,10 @@ from .attention import SlotAttention
 from .config import ISAConfig
 from .decoder import Decoder, decoder
 from .encoder import Encoder, encoder
-from .frames import Frame, Symmetry, symmetry
+from .frames import Frame
 from .grid import coordinates
 from .grid_encoder import GridEncoder
+from .symmetries import Symmetry, symmetry
 
 
 class Decoded(eqx.Module):

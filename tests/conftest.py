@@ -1,5 +1,7 @@
 """The tests run as strictly as JAX allows."""
 
+from typing import Any
+
 import equinox as eqx
 import jax
 import numpy as np
@@ -7,15 +9,24 @@ import pytest
 from hypothesis import settings
 
 import hub
-from isa_eqx import ISA, ISAConfig, Output
+from isa_eqx import ISA, VARIANTS, ISAConfig, Output
+from isa_eqx.attention import SlotAttention
+from isa_eqx.symmetries import symmetry
 
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 jax.config.update("jax_numpy_rank_promotion", "raise")
 
-# Compiling takes longer than hypothesis allows an example, and is not what is tested.
-settings.register_profile("default", deadline=None)
+# Compiling takes longer than running, and small models run fast however they are compiled. The
+# published model's numbers, and the laws about numbers, are of the program that users run.
+jax.config.update("jax_disable_most_optimizations", True)
+
+# The same examples every time, so that a test that fails blames the change. To look for others:
+# `python -m pytest --hypothesis-profile thorough`. No deadline: an example may have to compile.
+settings.register_profile("default", deadline=None, derandomize=True)
+settings.register_profile("thorough", deadline=None, max_examples=10 * settings().max_examples)
 settings.load_profile("default")
 
+KEY = jax.random.key(0)
 SMALL = dict(
     image_size=(14, 11),
     num_slots=3,
@@ -43,9 +54,8 @@ MODELS = {
 }
 
 
-def filled(config: ISAConfig) -> ISA:
-    """A model with every array away from where it starts, so that zeros and ones hide nothing."""
-    skeleton = eqx.filter_eval_shape(ISA, config, key=jax.random.key(0))
+def randomised(skeleton: eqx.Module) -> Any:
+    """The module with every array away from where it starts: zeros and ones would hide much."""
     draw = np.random.default_rng(0).normal
     arrays = {}
     for name, shape in hub.named_shapes(skeleton).items():
@@ -53,14 +63,31 @@ def filled(config: ISAConfig) -> ISA:
         scale = np.prod(shape[1:]) ** -0.5 if is_kernel else 0.3
         offset = 1 if name.endswith("weight") and not is_kernel else 0
         arrays[name] = (offset + draw(scale=scale, size=shape)).astype(np.float32)
-    arrays["initial_slots"] /= 0.3
     return hub.fill(skeleton, arrays)
+
+
+def filled(config: ISAConfig) -> ISA:
+    """A model with random weights."""
+    model = randomised(eqx.filter_eval_shape(ISA, config, key=KEY))
+    return eqx.tree_at(lambda m: m.initial_slots, model, replace_fn=lambda slots: slots / 0.3)
+
+
+def slot_attention(variant: str) -> SlotAttention:
+    """Slot attention with random weights, on features as long as slots."""
+    size = SMALL["slot_size"]
+    config = ISAConfig(**SMALL | dict(variant=variant, encoder_channels=(6, size)))
+    return randomised(eqx.filter_eval_shape(SlotAttention, config, symmetry(config), key=KEY))
 
 
 @pytest.fixture(scope="session", params=MODELS)
 def small(request: pytest.FixtureRequest) -> ISA:
     """A model of every kind, with sizes that all differ."""
     return filled(ISAConfig(**MODELS[request.param]))
+
+
+@pytest.fixture(scope="session", params=VARIANTS)
+def attention(request: pytest.FixtureRequest) -> SlotAttention:
+    return slot_attention(request.param)
 
 
 @eqx.filter_jit

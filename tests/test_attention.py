@@ -9,9 +9,9 @@ import pytest
 
 from isa_eqx.attention import SlotAttention
 from isa_eqx.config import ISAConfig
-from isa_eqx.frames import symmetry
 from isa_eqx.grid import coordinates
 from isa_eqx.grid_encoder import GridEncoder
+from isa_eqx.symmetries import symmetry
 
 K, N, D, M = 3, 20, 8, 12
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from isa_eqx import VARIANTS, Frame, coordinates
-from isa_eqx.frames import SYMMETRIES
 from isa_eqx.grid import principal_angle, rotated, rotation_matrix
+from isa_eqx.symmetries import SYMMETRIES
 
 SIZE = 17
 GRID = coordinates(SIZE, SIZE)
