@@ -1,10 +1,18 @@
-"""A law: a sentence that hypothesis tries to break, on the real thing and on broken ones."""
+"""Laws: sentences that hypothesis tries to break, on the real thing and on broken ones."""
 
 from collections.abc import Callable
 from typing import Any
 
+import equinox as eqx
 import hypothesis.strategies as st
+import jax
+import jax.numpy as jnp
+import numpy as np
 from hypothesis import Phase, given, settings
+
+from isa_eqx import Frame
+
+from .strategies import EPSILON
 
 HUNT = settings(
     phases=[Phase.generate], database=None, report_multiple_bugs=False, print_blob=False
@@ -20,3 +28,52 @@ def law(**drawn: st.SearchStrategy) -> Callable[[Callable], Any]:
         return stated
 
     return decorate
+
+
+def largest(*arrays) -> float:
+    return max(float(np.abs(array).max()) for array in arrays)
+
+
+def angles(frames: Frame) -> np.ndarray:
+    return np.arctan2(frames.rotation[:, 1, 0], frames.rotation[:, 0, 0])
+
+
+def anisotropy(frames: Frame) -> np.ndarray:
+    """By how much the principal variances differ, of their larger one; 0 for a round map."""
+    variance = np.square(np.asarray(frames.scale, np.float64))
+    return 1 - variance.min(axis=1) / variance.max(axis=1)
+
+
+def assert_same_frames(ours: Frame, wanted: Frame, coordinate: float) -> None:
+    """Equal up to float32's rounding, given the largest coordinate that they were taken from.
+
+    The smaller a map, the less is known of its scale; the rounder, the less of its axes.
+    """
+    rounding = 8 * EPSILON * coordinate
+    smaller, larger = (np.asarray(f(wanted.scale, axis=1)) for f in (np.min, np.max))
+    off = [
+        (ours.position - wanted.position, rounding),
+        (ours.scale / wanted.scale - 1, (rounding / smaller)[:, None] + 4 * EPSILON),
+    ]
+    if not np.array_equal(ours.rotation, wanted.rotation):
+        known = rounding / (larger * anisotropy(wanted)) + 4 * EPSILON
+        off.append((ours.rotation - wanted.rotation, known[:, None, None]))
+    for difference, bound in off:
+        assert (np.abs(difference) < bound).all(), f"off by {difference}"
+
+
+@eqx.filter_jit
+def estimate(kind, attention, points):
+    return kind.estimate(attention, jnp.asarray(points, jnp.float32))
+
+
+@eqx.filter_jit
+def explained(model, image, frames):
+    """The model's output from given frames, compiled."""
+    return model(image, frames=frames)
+
+
+def assert_close(ours: Any, wanted: Any, rounding: float) -> None:
+    """Every array equal to that share of its largest number."""
+    for a, b in zip(jax.tree.leaves(ours), jax.tree.leaves(wanted), strict=True):
+        np.testing.assert_allclose(a, b, rtol=0, atol=rounding * max(1.0, largest(b)))

@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from isa_eqx import Frame, coordinates
+from isa_eqx import ISA, Frame, coordinates
 from isa_eqx.frames import identity
 from isa_eqx.symmetries import (
     NoSymmetry,
@@ -134,8 +134,9 @@ def attention_maps(draw: st.DrawFn, grid: np.ndarray) -> jax.Array:
 class Scene:
     """What slots attend to: features, slots, and frames to start from."""
 
-    features: jax.Array
-    slots: jax.Array
+    seed: int
+    features: jax.Array = dataclasses.field(repr=False)
+    slots: jax.Array = dataclasses.field(repr=False)
     frames: Frame
 
     def attended(self, attention, grid=GRID):
@@ -153,7 +154,15 @@ def _attended(attention, *scene):
 @st.composite
 def scenes(draw: st.DrawFn) -> Scene:
     """Normal features and slots."""
-    normal = np.random.default_rng(draw(seeds)).normal
+    seed = draw(seeds)
+    normal = np.random.default_rng(seed).normal
     arrays = (normal(size=(count, SIZE)) for count in (len(GRID), SLOTS))
     # A frame far smaller than a cell sees float32's rounding of the grid.
-    return Scene(*(jnp.asarray(x, jnp.float32) for x in arrays), draw(frames(smallest=0.1)))
+    start = draw(frames(smallest=0.1))
+    return Scene(seed, *(jnp.asarray(x, jnp.float32) for x in arrays), start)
+
+
+def picture(model: ISA, seed: int) -> jax.Array:
+    """An image of noise, in [0, 1], of the model's size."""
+    noise = np.random.default_rng(seed).uniform(size=(*model.config.image_size, 3))
+    return jnp.asarray(noise, jnp.float32)

@@ -15,7 +15,7 @@ from isa_eqx.grid import LARGEST_SPREAD, SMALLEST_SPREAD
 from isa_eqx.symmetries import SCALE_UNIT, SYMMETRIES, Symmetry, TranslationScaleRotation
 
 from .conftest import slot_attention
-from .laws import law
+from .laws import angles, anisotropy, assert_same_frames, estimate, largest, law
 from .strategies import (
     EPSILON,
     GRID,
@@ -47,15 +47,6 @@ def relative(kind, frames, points):
     return kind.relative(frames, jnp.asarray(points, jnp.float32))
 
 
-@eqx.filter_jit
-def estimate(kind, attention, points):
-    return kind.estimate(attention, jnp.asarray(points, jnp.float32))
-
-
-def largest(*arrays) -> float:
-    return max(float(np.abs(array).max()) for array in arrays)
-
-
 @law(move=moves(), frames=frames())
 def test_a_frame_that_moves_with_the_grid_sees_the_same(kind, move, frames):
     move, frames = move.of(kind), used(frames, kind)
@@ -67,16 +58,6 @@ def test_a_frame_that_moves_with_the_grid_sees_the_same(kind, move, frames):
     np.testing.assert_allclose(after, before, rtol=16 * EPSILON, atol=rounding)
 
 
-def anisotropy(frames: Frame) -> np.ndarray:
-    """By how much the principal variances differ, of their larger one; 0 for a round map."""
-    variance = np.square(np.asarray(frames.scale, np.float64))
-    return 1 - variance.min(axis=1) / variance.max(axis=1)
-
-
-def angles(frames: Frame) -> np.ndarray:
-    return np.arctan2(frames.rotation[:, 1, 0], frames.rotation[:, 0, 0])
-
-
 def upright(frames: Frame) -> Frame:
     """The same frames with axes within 45° of the image's: those beyond turned by 90°."""
     quarters = np.round(angles(frames) / (np.pi / 2))
@@ -86,24 +67,6 @@ def upright(frames: Frame) -> Frame:
         scale=jnp.where((quarters != 0)[:, None], frames.scale[:, ::-1], frames.scale),
         rotation=frames.rotation @ back,
     )
-
-
-def assert_same_frames(ours: Frame, wanted: Frame, coordinate: float) -> None:
-    """Equal up to float32's rounding, given the largest coordinate that they were taken from.
-
-    The smaller a map, the less is known of its scale; the rounder, the less of its axes.
-    """
-    rounding = 8 * EPSILON * coordinate
-    smaller, larger = (np.asarray(f(wanted.scale, axis=1)) for f in (np.min, np.max))
-    off = [
-        (ours.position - wanted.position, rounding),
-        (ours.scale / wanted.scale - 1, (rounding / smaller)[:, None] + 4 * EPSILON),
-    ]
-    if not np.array_equal(ours.rotation, wanted.rotation):
-        known = rounding / (larger * anisotropy(wanted)) + 4 * EPSILON
-        off.append((ours.rotation - wanted.rotation, known[:, None, None]))
-    for difference, bound in off:
-        assert (np.abs(difference) < bound).all(), f"off by {difference}"
 
 
 @law(move=moves(), attention=attention_maps(GRID))
