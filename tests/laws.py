@@ -44,20 +44,25 @@ def anisotropy(frames: Frame) -> np.ndarray:
     return 1 - variance.min(axis=1) / variance.max(axis=1)
 
 
-def assert_same_frames(ours: Frame, wanted: Frame, coordinate: float) -> None:
+def assert_same_frames(
+    ours: Frame, wanted: Frame, coordinate: float, variance: float = 0.0
+) -> None:
     """Equal up to float32's rounding, given the largest coordinate that they were taken from.
 
-    The smaller a map, the less is known of its scale; the rounder, the less of its axes.
+    The smaller a map, the less is known of its scale; the rounder, the less of its axes. Variances
+    may be off by a given amount more.
     """
     rounding = 8 * EPSILON * coordinate
     smaller, larger = (np.asarray(f(wanted.scale, axis=1)) for f in (np.min, np.max))
+    known = rounding / smaller + variance / smaller**2 + 4 * EPSILON
+    known = rounding / smaller + variance / smaller**2 + 4 * EPSILON
     off = [
         (ours.position - wanted.position, rounding),
-        (ours.scale / wanted.scale - 1, (rounding / smaller)[:, None] + 4 * EPSILON),
+        (ours.scale / wanted.scale - 1, known[:, None]),
     ]
     if not np.array_equal(ours.rotation, wanted.rotation):
         known = rounding / (larger * anisotropy(wanted)) + 4 * EPSILON
-        off.append((ours.rotation - wanted.rotation, known[:, None, None]))
+        off += [(ours.rotation - wanted.rotation, known[:, None, None])]
     for difference, bound in off:
         assert (np.abs(difference) < bound).all(), f"off by {difference}"
 

@@ -14,6 +14,7 @@ import numpy as np
 from isa_eqx import ISA, Frame, coordinates
 from isa_eqx.frames import identity
 from isa_eqx.symmetries import (
+    SYMMETRIES,
     NoSymmetry,
     Symmetry,
     Translation,
@@ -26,6 +27,7 @@ from .conftest import SMALL
 EPSILON = float(np.finfo(np.float32).eps)
 QUARTER = np.pi / 4
 SLOTS, SIZE = SMALL["num_slots"], SMALL["slot_size"]
+INVARIANT = [variant for variant, kind in SYMMETRIES.items() if kind.is_invariant]
 # Taller than wide, so that attention maps have axes that float32 knows well.
 GRID = np.asarray(coordinates(7, 6), np.float64) * (1, 0.6)
 

@@ -19,6 +19,7 @@ from .laws import angles, anisotropy, assert_same_frames, estimate, largest, law
 from .strategies import (
     EPSILON,
     GRID,
+    INVARIANT,
     QUARTER,
     Move,
     attention_maps,
@@ -28,8 +29,6 @@ from .strategies import (
     scenes,
     used,
 )
-
-INVARIANT = [variant for variant, kind in SYMMETRIES.items() if kind.is_invariant]
 
 
 @pytest.fixture(scope="module", params=INVARIANT)
