@@ -78,6 +78,12 @@ def explained(model, image, frames):
     return model(image, frames=frames)
 
 
+@eqx.filter_jit
+def decoded(model, slots, frames):
+    """What slots paint where their frames are, compiled."""
+    return model.decode(slots, frames)
+
+
 def assert_close(ours: Any, wanted: Any, rounding: float) -> None:
     """Every array equal to that share of its largest number."""
     for a, b in zip(jax.tree.leaves(ours), jax.tree.leaves(wanted), strict=True):

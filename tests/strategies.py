@@ -4,6 +4,8 @@ Few numbers are drawn one by one, so that what fails can be read; arrays come fr
 """
 
 import dataclasses
+import math
+from typing import Any
 
 import equinox as eqx
 import hypothesis.strategies as st
@@ -11,7 +13,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from isa_eqx import ISA, Frame, coordinates
+from isa_eqx import ISA, VARIANTS, Frame, coordinates
 from isa_eqx.frames import identity
 from isa_eqx.symmetries import (
     SYMMETRIES,
@@ -26,6 +28,7 @@ from .conftest import SMALL
 
 EPSILON = float(np.finfo(np.float32).eps)
 QUARTER = np.pi / 4
+LABELS = 5
 SLOTS, SIZE = SMALL["num_slots"], SMALL["slot_size"]
 INVARIANT = [variant for variant, kind in SYMMETRIES.items() if kind.is_invariant]
 # Taller than wide, so that attention maps have axes that float32 knows well.
@@ -168,3 +171,61 @@ def picture(model: ISA, seed: int) -> jax.Array:
     """An image of noise, in [0, 1], of the model's size."""
     noise = np.random.default_rng(seed).uniform(size=(*model.config.image_size, 3))
     return jnp.asarray(noise, jnp.float32)
+
+
+@dataclasses.dataclass(frozen=True)
+class Labelled:
+    """Two label maps of one image, labels below `LABELS`."""
+
+    kind: str
+    true: np.ndarray = dataclasses.field(repr=False)
+    pred: np.ndarray = dataclasses.field(repr=False)
+
+
+@st.composite
+def label_maps(draw: st.DrawFn, sizes: tuple[int, ...] = (1, 2, 16, 35 * 35)) -> Labelled:
+    """Two label maps of one size: unrelated, equal, coarser or nearly equal; of few labels too."""
+    size = draw(st.sampled_from(sizes))
+    rng = np.random.default_rng(draw(seeds))
+    skew = rng.dirichlet(np.full(LABELS, draw(st.sampled_from([0.01, 0.3, 10.0]))), size=2)
+    true, pred = (rng.choice(LABELS, size, p=p) for p in skew)
+    kind = draw(st.sampled_from(["unrelated", "equal", "renamed", "merged", "nearly"]))
+    if kind == "equal":
+        pred = true
+    elif kind == "renamed":
+        pred = rng.permutation(LABELS)[true]
+    elif kind == "merged":
+        pred = true // 2
+    elif kind == "nearly":
+        pred = np.where(rng.random(size) < 0.01, pred, true)
+    return Labelled(f"{kind}, {size} pixels", true, pred)
+
+
+def _layers(longest: int, numbers: st.SearchStrategy[int]) -> st.SearchStrategy[tuple[int, ...]]:
+    return st.lists(numbers, min_size=1, max_size=longest).map(tuple)
+
+
+@st.composite
+def config_fields(draw: st.DrawFn) -> dict[str, Any]:
+    """The fields of any `ISAConfig`, small: every variant, encoder and decoder."""
+    sizes, strides = st.integers(1, 7), st.integers(1, 3)
+    variant, residual = draw(st.sampled_from(VARIANTS)), draw(st.booleans())
+    channels = draw(_layers(3, st.sampled_from([32, 64]) if residual else st.integers(3, 7)))
+    layers = draw(_layers(3, sizes))
+    upwards = draw(st.sampled_from([(), tuple(draw(strides) for _ in layers)]))
+    has_frames = variant != "sa"
+    return dict(
+        variant=variant,
+        image_size=draw(pairs(sizes.map(lambda size: size * math.prod(upwards)))),
+        num_slots=draw(sizes),
+        slot_size=draw(sizes),
+        num_rounds=draw(sizes),
+        hidden_size=draw(sizes),
+        encoder_channels=channels,
+        encoder_strides=tuple(draw(strides) for _ in channels),
+        encoder_blocks=tuple(draw(strides) for _ in channels) if residual else (),
+        decoder_channels=layers,
+        decoder_strides=upwards,
+        relative_values=draw(st.booleans()) if has_frames else True,
+        learnt_grid=draw(st.booleans()) if has_frames else False,
+    )

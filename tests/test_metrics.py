@@ -1,60 +1,87 @@
-"""Scores equal scikit-learn's, to the last digits of float32."""
+"""Scores equal scikit-learn's, to the last digits of float32, and obey the laws of a score."""
 
 import hypothesis.strategies as st
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from hypothesis import example, given
+from hypothesis import assume, example, given
 from sklearn.metrics import adjusted_rand_score
 
 from isa_eqx.metrics import adjusted_rand_index, mean_squared_error
 
-LABELS = 5
+from .laws import law
+from .strategies import LABELS, Labelled, label_maps, seeds
+
+ROUNDING = 1e-6  # numbers below 1, from sums that are exact
+backgrounds = st.sampled_from([(0,), (0, 1, 2, 3), (1, 3)])
 
 
-@st.composite
-def label_maps(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray]:
-    """Two label maps of one size: unrelated, equal, coarser or of a single cluster."""
-    size = draw(st.sampled_from([1, 2, 16, 35 * 35, 128 * 128]))
-    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
-    skew = rng.dirichlet(np.full(LABELS, draw(st.sampled_from([0.01, 0.3, 10.0]))), size=2)
-    true, pred = (rng.choice(LABELS, size, p=p) for p in skew)
-    kind = draw(st.sampled_from(["unrelated", "equal", "renamed", "merged", "nearly"]))
-    if kind == "equal":
-        pred = true
-    elif kind == "renamed":
-        pred = rng.permutation(LABELS)[true]
-    elif kind == "merged":
-        pred = true // 2
-    elif kind == "nearly":
-        pred = np.where(rng.random(size) < 0.01, pred, true)
-    return true, pred
+@pytest.fixture(scope="session")
+def index():
+    """The score of one batch; broken ones take its place."""
+    return adjusted_rand_index
 
 
-def score(true: np.ndarray, pred: np.ndarray, ignore: tuple[int, ...] = ()) -> float:
+def score(index, true, pred, ignore=()) -> float:
     one = (jnp.asarray(x, jnp.int32)[None] for x in (true, pred))
-    return float(adjusted_rand_index(*one, LABELS, LABELS, ignore=ignore)[0])
+    return float(index(*one, LABELS, LABELS, ignore=ignore)[0])
 
 
-@given(label_maps())
-@example((np.zeros(9, int), np.zeros(9, int)))
-@example((np.zeros(9, int), np.arange(9) % 5))
-@example((np.arange(5), np.arange(5)))
-@example((np.arange(5), np.zeros(5, int)))
-def test_ari_is_scikit_learns(maps):
-    assert score(*maps) == pytest.approx(adjusted_rand_score(*maps), abs=1e-6)
+@given(maps=label_maps())
+@example(maps=Labelled("empty", np.zeros(9, int), np.zeros(9, int)))
+@example(maps=Labelled("one and all", np.zeros(9, int), np.arange(9) % 5))
+@example(maps=Labelled("all", np.arange(5), np.arange(5)))
+@example(maps=Labelled("all and one", np.arange(5), np.zeros(5, int)))
+@example(maps=Labelled("large", *np.random.default_rng(0).integers(0, 5, (2, 128 * 128))))
+def test_ari_is_scikit_learns(index, maps):
+    expected = adjusted_rand_score(maps.true, maps.pred)
+    assert score(index, maps.true, maps.pred) == pytest.approx(expected, abs=ROUNDING)
 
 
-@given(label_maps(), st.sampled_from([(0,), (0, 1, 2, 3), (1, 3)]))
-def test_ignored_labels_do_not_count(maps, ignored):
-    true, pred = maps
-    kept = ~np.isin(true, ignored)
-    expected = adjusted_rand_score(true[kept], pred[kept])
-    assert score(true, pred, ignored) == pytest.approx(expected, abs=1e-6)
+@law(maps=label_maps(), ignored=backgrounds)
+def test_ignored_labels_do_not_count(index, maps, ignored):
+    kept = ~np.isin(maps.true, ignored)
+    expected = adjusted_rand_score(maps.true[kept], maps.pred[kept])
+    assert score(index, maps.true, maps.pred, ignored) == pytest.approx(expected, abs=ROUNDING)
 
 
-def test_without_any_pixel_it_is_one():
-    assert score(np.zeros(9, int), np.arange(9) % 5, ignore=(0,)) == 1.0
+@law(maps=label_maps(), ignored=backgrounds, seed=seeds)
+def test_what_is_predicted_where_labels_are_ignored_does_not_count(index, maps, ignored, seed):
+    other = np.random.default_rng(seed).integers(0, LABELS, maps.pred.shape)
+    pred = np.where(np.isin(maps.true, ignored), other, maps.pred)
+    assert score(index, maps.true, pred, ignored) == score(index, maps.true, maps.pred, ignored)
+
+
+@law(maps=label_maps())
+def test_ari_is_symmetric(index, maps):
+    there, back = score(index, maps.true, maps.pred), score(index, maps.pred, maps.true)
+    assert there == pytest.approx(back, abs=ROUNDING)
+
+
+@law(maps=label_maps(), names=st.permutations(range(LABELS)).map(np.array))
+def test_names_of_labels_mean_nothing(index, maps, names):
+    before = score(index, maps.true, maps.pred)
+    assert score(index, maps.true, names[maps.pred]) == pytest.approx(before, abs=ROUNDING)
+    assert score(index, names[maps.true], maps.pred) == pytest.approx(before, abs=ROUNDING)
+
+
+@law(maps=label_maps())
+def test_everything_agrees_with_itself(index, maps):
+    assert score(index, maps.true, maps.true) == 1
+
+
+@law(maps=label_maps(sizes=(100, 300)), seed=seeds)
+def test_chance_scores_nothing(index, maps, seed):
+    """The mean over orders of the pixels is 0 for any two maps, but for two of one label each."""
+    assume(len(np.unique(maps.true)) > 1 or len(np.unique(maps.pred)) > 1)
+    shuffled = np.random.default_rng(seed).permuted(np.tile(maps.pred, (200, 1)), axis=1)
+    true, pred = (jnp.asarray(x, jnp.int32) for x in (np.tile(maps.true, (200, 1)), shuffled))
+    scores = np.asarray(index(true, pred, LABELS, LABELS))
+    assert abs(scores.mean()) < 6 * scores.std() / np.sqrt(len(scores)) + ROUNDING
+
+
+def test_without_any_pixel_it_is_one(index):
+    assert score(index, np.zeros(9, int), np.arange(9) % 5, ignore=(0,)) == 1.0
 
 
 def test_each_image_of_a_batch_has_its_own_score():

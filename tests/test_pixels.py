@@ -15,7 +15,7 @@ from isa_eqx.symmetries import TranslationScaleRotation
 
 from .conftest import SMALL, filled
 from .handmade import CONVOLUTIONAL, PIXELWISE, handmade
-from .laws import anisotropy, assert_close, assert_same_frames, explained, largest, law
+from .laws import anisotropy, assert_close, assert_same_frames, decoded, explained, largest, law
 from .strategies import EPSILON, GRID, INVARIANT, SIZE, SLOTS, frames, moves, pairs, seeds, used
 
 OBJECT = 4, 9  # pixels; wide, so that its axes are well known
@@ -35,11 +35,6 @@ def model(request):
 @pytest.fixture(scope="module", params=INVARIANT)
 def pixelwise(request):
     return filled(ISAConfig(**SMALL | dict(variant=request.param)))
-
-
-@eqx.filter_jit
-def decoded(model, slots, frames):
-    return model.decode(slots, frames)
 
 
 def object_on_black(size, seed, shift):
