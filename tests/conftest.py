@@ -1,5 +1,6 @@
 """The tests run as strictly as JAX allows."""
 
+import copy
 from typing import Any
 
 import equinox as eqx
@@ -11,7 +12,7 @@ from hypothesis import settings
 import hub
 from isa_eqx import ISA, VARIANTS, ISAConfig, Output
 from isa_eqx.attention import SlotAttention
-from isa_eqx.symmetries import symmetry
+from isa_eqx.symmetries import SYMMETRIES, Symmetry
 
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 jax.config.update("jax_numpy_rank_promotion", "raise")
@@ -69,17 +70,23 @@ def randomised(skeleton: eqx.Module) -> Any:
     return hub.fill(skeleton, arrays)
 
 
-def filled(config: ISAConfig) -> ISA:
+def filled(config: ISAConfig, kind: type[ISA] = ISA) -> ISA:
     """A model with random weights."""
-    model = randomised(eqx.filter_eval_shape(ISA, config, key=KEY))
+    model = randomised(eqx.filter_eval_shape(kind, config, key=KEY))
     return eqx.tree_at(lambda m: m.initial_slots, model, replace_fn=lambda slots: slots / 0.3)
 
 
-def slot_attention(variant: str) -> SlotAttention:
+def slot_attention(symmetry: Symmetry, kind: type[SlotAttention] = SlotAttention) -> SlotAttention:
     """Slot attention with random weights, on features as long as slots."""
-    size = SMALL["slot_size"]
-    config = ISAConfig(**SMALL | dict(variant=variant, encoder_channels=(6, size)))
-    return randomised(eqx.filter_eval_shape(SlotAttention, config, symmetry(config), key=KEY))
+    config = ISAConfig(**SMALL | dict(encoder_channels=(6, SMALL["slot_size"])))
+    return randomised(eqx.filter_eval_shape(kind, config, symmetry, key=KEY))
+
+
+def of_rounds(attention: SlotAttention, count: int) -> SlotAttention:
+    """The same attention with another number of rounds."""
+    other = copy.copy(attention)
+    object.__setattr__(other, "num_rounds", count)
+    return other
 
 
 @pytest.fixture(scope="session", params=MODELS)
@@ -90,7 +97,7 @@ def small(request: pytest.FixtureRequest) -> ISA:
 
 @pytest.fixture(scope="session", params=VARIANTS)
 def attention(request: pytest.FixtureRequest) -> SlotAttention:
-    return slot_attention(request.param)
+    return slot_attention(SYMMETRIES[request.param]())
 
 
 @eqx.filter_jit

@@ -18,9 +18,9 @@ CONVOLUTIONAL = SMALL | dict(image_size=(44, 40), decoder_strides=(2, 1))
 LIT, DULL = 0, 1  # channels: whether a slot wants light; whether it paints the same everywhere
 
 
-def handmade(config: ISAConfig) -> ISA:
-    """Such a model, for slots of size 8."""
-    model, size = filled(config), config.slot_size
+def handmade(config: ISAConfig, kind: type[ISA] = ISA) -> ISA:
+    """Such a model."""
+    model, size = filled(config, kind), config.slot_size
     weights = {name: np.array(array) for name, array in hub.named_arrays(model).items()}
     w = {name.removeprefix("attention."): array for name, array in weights.items()}  # shared
 

@@ -1,11 +1,14 @@
 """Shares sum to one, places stay on the grid, and frames are frames."""
 
 import numpy as np
+import pytest
 
+from isa_eqx import VARIANTS
 from isa_eqx.grid import LARGEST_ANGLE, LARGEST_SPREAD, SMALLEST_SPREAD
+from isa_eqx.symmetries import SYMMETRIES
 
 from .laws import assert_same_frames, estimate, explained, law
-from .strategies import EPSILON, GRID, frames, picture, scenes, seeds, used
+from .strategies import EPSILON, GRID, attention_maps, frames, picture, scenes, seeds, used
 
 ROUNDING = 8 * EPSILON
 
@@ -32,8 +35,18 @@ def assert_frames(frames, grid):
     assert_between(np.cos(LARGEST_ANGLE), rotation[:, 0, 0], 1)
 
 
+@pytest.fixture(scope="module", params=VARIANTS)
+def kind(request):
+    return SYMMETRIES[request.param]()
+
+
+@law(attention=attention_maps(GRID))
+def test_every_frame_is_one(kind, attention):
+    assert_frames(estimate(kind, attention, GRID), GRID)
+
+
 @law(scene=scenes())
-def test_every_pixel_is_shared_out_and_every_frame_is_one(attention, scene):
+def test_every_pixel_is_shared_out(attention, scene):
     _, frames, maps = scene.attended(attention)
     assert_shares(maps)
     assert_frames(frames, GRID)

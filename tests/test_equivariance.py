@@ -1,6 +1,5 @@
 """Moved together with its frame, an object is the same object."""
 
-import copy
 import dataclasses
 
 import equinox as eqx
@@ -14,7 +13,7 @@ from isa_eqx.frames import Frame, identity
 from isa_eqx.grid import LARGEST_SPREAD, SMALLEST_SPREAD
 from isa_eqx.symmetries import SCALE_UNIT, SYMMETRIES, Symmetry, TranslationScaleRotation
 
-from .conftest import slot_attention
+from .conftest import of_rounds, slot_attention
 from .laws import angles, anisotropy, assert_same_frames, estimate, largest, law
 from .strategies import (
     EPSILON,
@@ -38,7 +37,7 @@ def kind(request):
 
 @pytest.fixture(scope="module", params=INVARIANT)
 def invariant(request):
-    return slot_attention(request.param)
+    return slot_attention(SYMMETRIES[request.param]())
 
 
 @eqx.filter_jit
@@ -104,11 +103,8 @@ def test_a_frame_undoes_the_move_that_made_it(kind, move):
 
 def frames_of_rounds(attention, scene) -> Frame:
     """The frames that every round estimates, one after the other."""
-    estimated = []
-    for count in range(attention.num_rounds + 1):
-        shorter = copy.copy(attention)
-        object.__setattr__(shorter, "num_rounds", count)
-        estimated.append(scene.attended(shorter)[1])
+    rounds = range(attention.num_rounds + 1)
+    estimated = [scene.attended(of_rounds(attention, count))[1] for count in rounds]
     return jax.tree.map(lambda *leaves: jnp.concatenate(leaves), *estimated)
 
 

@@ -39,6 +39,14 @@ def test_pixels_in_another_order_are_the_same_scene(attention, order, scene):
     )
 
 
+@law(scene=scenes())
+def test_pixels_that_are_seen_twice_count_once(attention, scene):
+    twice = dataclasses.replace(scene, features=jnp.concatenate([scene.features] * 2))
+    slots, frames, maps = scene.attended(attention)
+    wanted = slots, frames, jnp.concatenate([maps] * 2, axis=1)
+    assert_close(twice.attended(attention, np.concatenate([GRID] * 2)), wanted, ROUNDING)
+
+
 @law(order=orders_of_slots, seed=seeds, frames=frames(smallest=0.1))
 def test_slots_in_another_order_paint_the_same_picture(small, order, seed, frames):
     image, frames = picture(small, seed), used(frames, small.symmetry)
