@@ -24,6 +24,30 @@ from isa_eqx.symmetries import (
 from .conftest import KEY, of_rounds
 
 
+class OnlyShifts(TranslationScale):
+    """ISA-T, held to the laws of scales: its scale is not divided by."""
+
+    def relative(self, frames, grid):
+        return Translation().relative(frames, grid)
+
+
+class OnlyScales(TranslationScaleRotation):
+    """ISA-TS, held to the laws of rotations."""
+
+    def relative(self, frames, grid):
+        return TranslationScale().relative(frames, grid)
+
+
+class TurnsAndTwoFactors(TranslationScale):
+    """ISA-TSR, held to the laws of a factor for each axis."""
+
+    def relative(self, frames, grid):
+        return TranslationScaleRotation().relative(frames, grid)
+
+    def estimate(self, attention, grid):
+        return TranslationScaleRotation().estimate(attention, grid)
+
+
 class AbsoluteGrid(Translation):
     """Slots see the image's grid."""
 
@@ -43,13 +67,6 @@ class AnothersFrame(TranslationScale):
 
     def relative(self, frames, grid):
         return super().relative(jax.tree.map(lambda leaf: leaf[:1].repeat(3, axis=0), frames), grid)
-
-
-class ScaleNotDivided(TranslationScale):
-    """Far objects are as large as near ones."""
-
-    def relative(self, frames, grid):
-        return Translation().relative(frames, grid)
 
 
 class SpreadAroundTheImage(TranslationScale):

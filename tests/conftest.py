@@ -17,8 +17,8 @@ from isa_eqx.symmetries import SYMMETRIES, Symmetry
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 jax.config.update("jax_numpy_rank_promotion", "raise")
 
-# Compiling takes longer than running, and small models run fast however they are compiled. The
-# published model's numbers, and the laws about numbers, are of the program that users run.
+# Compiling takes longer than running, and small models run fast however they are compiled.
+# `fully_optimised` is for tests that are about the program that users run.
 jax.config.update("jax_disable_most_optimizations", True)
 
 # The same examples every time, so that a test that fails blames the change. To look for others:
@@ -87,6 +87,15 @@ def of_rounds(attention: SlotAttention, count: int) -> SlotAttention:
     other = copy.copy(attention)
     object.__setattr__(other, "num_rounds", count)
     return other
+
+
+@pytest.fixture(scope="module")
+def fully_optimised():
+    jax.clear_caches()
+    jax.config.update("jax_disable_most_optimizations", False)
+    yield
+    jax.config.update("jax_disable_most_optimizations", True)
+    jax.clear_caches()
 
 
 @pytest.fixture(scope="session", params=MODELS)

@@ -7,8 +7,8 @@ import jax.random as jr
 import numpy as np
 import pytest
 
-from isa_eqx import VARIANTS, Frame, coordinates
-from isa_eqx.grid import principal_angle, rotated, rotation_matrix
+from isa_eqx import Frame, coordinates
+from isa_eqx.grid import principal_angle, rotation_matrix
 from isa_eqx.symmetries import SYMMETRIES
 
 SIZE = 17
@@ -55,31 +55,6 @@ def masks():
     return {n: m / m.sum() for n, m in flat.items()} | {"empty": jnp.zeros_like(x)}
 
 
-@pytest.mark.parametrize("variant", VARIANTS)
-@pytest.mark.parametrize("name", masks())
-def test_gradients_are_finite_for_every_mask(variant, name):
-    kind, mask = SYMMETRIES[variant](), masks()[name][None]
-
-    def seen(mask):
-        frames = kind.estimate(mask, GRID)
-        return jnp.sin(kind.relative(frames, GRID)).sum() + sum(
-            jnp.sin(leaf).sum() for leaf in jax.tree.leaves(frames)
-        )
-
-    value, slope = jax.value_and_grad(seen)(mask)
-    assert jnp.isfinite(value) and jnp.isfinite(slope).all()
-
-
-@pytest.mark.parametrize("variant", VARIANTS)
-def test_gradients_are_finite_on_a_map_of_one_cell(variant):
-    kind, grid = SYMMETRIES[variant](), coordinates(1, 1)
-
-    def seen(mask):
-        return sum(leaf.sum() for leaf in jax.tree.leaves(kind.estimate(mask, grid)))
-
-    assert jnp.isfinite(jax.grad(seen)(jnp.ones((1, 1)))).all()
-
-
 @pytest.mark.parametrize(
     ("name", "angle"),
     [("all equal", 0), ("single pixel", 0), ("round", 0), ("horizontal", 0), ("vertical", 0)]
@@ -119,15 +94,6 @@ def test_scales_are_the_spreads_along_the_axes_and_do_not_turn():
 
 
 @pytest.mark.parametrize("variant", ["isa-ts", "isa-tsr"])
-def test_scales_stay_within_their_bounds(variant):
-    kind = SYMMETRIES[variant]()
-    tiny = kind.estimate(blob()[None], GRID / 1000)
-    huge = kind.estimate(blob()[None], 100 * GRID)
-    np.testing.assert_allclose(tiny.scale, 0.001, rtol=1e-6)
-    np.testing.assert_allclose(huge.scale, 2, rtol=1e-6)
-
-
-@pytest.mark.parametrize("variant", ["isa-ts", "isa-tsr"])
 def test_initial_frames_are_drawn_as_published_and_independently(variant):
     frames = SYMMETRIES[variant]().initial(20_000, jnp.float32, key=jr.key(0))
     position, scale = np.asarray(frames.position), np.asarray(frames.scale)
@@ -160,12 +126,6 @@ def test_a_frame_sees_its_own_axes_and_unit():
         SYMMETRIES["isa-tsr"]().relative(unrotated, points),
         atol=1e-6,
     )
-
-
-def test_rotating_back_is_the_inverse():
-    angle, relative = jr.normal(jr.key(0), (3,)), jr.normal(jr.key(1), (3, 5, 2))
-    there = rotated(relative, rotation_matrix(angle))
-    np.testing.assert_allclose(rotated(there, rotation_matrix(-angle)), relative, atol=1e-6)
 
 
 # Of 16 cells, as the checkpoints in the layout of the release store it.

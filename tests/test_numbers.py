@@ -15,6 +15,8 @@ from .conftest import KEY, run
 from .laws import assert_close, explained, law
 from .strategies import EPSILON, SLOTS, attention_maps, frames, picture, seeds, used
 
+pytestmark = pytest.mark.usefixtures("fully_optimised")
+
 SQUARE = np.asarray(coordinates(9, 9), np.float64)
 
 

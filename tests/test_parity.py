@@ -14,6 +14,8 @@ from isa_eqx.frames import identity
 
 from .published import CASES, case, weights
 
+pytestmark = pytest.mark.usefixtures("fully_optimised")
+
 # In float64 the stored arrays' rounding is all that differs. In float32: ten times what the
 # authors' own code loses by it, in values and in gradients, by variant or for a ResNet. What SA's
 # gradients lose is not known: it has ISA-T's bound.

@@ -22,14 +22,17 @@ from .conftest import MODELS, filled, slot_attention
 from .handmade import PIXELWISE, handmade
 
 CAUGHT = [
-    # Plain Slot Attention is not broken, but an object that moves is another one to it.
+    # These are not broken: they are variants, held to more than they know.
     (NoSymmetry, equivariance.test_a_frame_that_moves_with_the_grid_sees_the_same),
     (NoSymmetry, equivariance.test_an_estimated_frame_moves_with_the_grid),
     (NoSymmetry, equivariance.test_a_scene_that_moves_with_its_frames_is_the_same_scene),
+    (broken.OnlyShifts, equivariance.test_a_frame_that_moves_with_the_grid_sees_the_same),
+    (broken.OnlyScales, equivariance.test_a_frame_that_moves_with_the_grid_sees_the_same),
+    (broken.TurnsAndTwoFactors, equivariance.test_an_estimated_frame_moves_with_the_grid),
+    # These are.
     (broken.AbsoluteGrid, equivariance.test_a_frame_that_moves_with_the_grid_sees_the_same),
     (broken.AbsoluteGrid, equivariance.test_a_scene_that_moves_with_its_frames_is_the_same_scene),
     (broken.HalfWay, equivariance.test_a_frame_undoes_the_move_that_made_it),
-    (broken.ScaleNotDivided, equivariance.test_a_frame_that_moves_with_the_grid_sees_the_same),
     (broken.ScaledBeforeTurned, equivariance.test_a_frame_that_moves_with_the_grid_sees_the_same),
     (broken.AxesSwapped, equivariance.test_a_frame_undoes_the_move_that_made_it),
     (broken.SpreadAroundTheImage, equivariance.test_an_estimated_frame_moves_with_the_grid),
