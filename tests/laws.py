@@ -11,6 +11,7 @@ import numpy as np
 from hypothesis import Phase, given, settings
 
 from isa_eqx import Frame
+from isa_eqx.symmetries import Symmetry, TranslationScaleRotation
 
 from .strategies import EPSILON
 
@@ -42,6 +43,12 @@ def anisotropy(frames: Frame) -> np.ndarray:
     """By how much the principal variances differ, of their larger one; 0 for a round map."""
     variance = np.square(np.asarray(frames.scale, np.float64))
     return 1 - variance.min(axis=1) / variance.max(axis=1)
+
+
+def condition(symmetry: Symmetry, frames: Frame) -> float:
+    """By how much rounding grows where frames have axes: the rounder a map, the less it has any."""
+    is_turned = isinstance(symmetry, TranslationScaleRotation)
+    return 1 / float(anisotropy(frames).min()) if is_turned else 1.0
 
 
 def assert_same_frames(

@@ -11,11 +11,10 @@ import pytest
 
 from isa_eqx import ISAConfig
 from isa_eqx.grid import SPREAD_EPSILON
-from isa_eqx.symmetries import TranslationScaleRotation
 
 from .conftest import SMALL, filled
 from .handmade import CONVOLUTIONAL, PIXELWISE, handmade
-from .laws import anisotropy, assert_close, assert_same_frames, decoded, explained, largest, law
+from .laws import assert_close, assert_same_frames, condition, decoded, explained, largest, law
 from .strategies import EPSILON, GRID, INVARIANT, SIZE, SLOTS, frames, moves, pairs, seeds, used
 
 OBJECT = 4, 9  # pixels; wide, so that its axes are well known
@@ -66,12 +65,11 @@ def test_an_object_that_moves_in_the_image_is_the_same_object(model, seed, frame
 
     # The last slot has the background, which stays. Of the others' frames:
     seen, moved = (jax.tree.map(lambda leaf: leaf[:-1], o.frames) for o in (before, after))
-    is_turned = isinstance(model.symmetry, TranslationScaleRotation)
-    condition = 1 / anisotropy(seen).min() if is_turned else 1.0
-    rounding = ROUNDING * condition
+    known = condition(model.symmetry, seen)
+    rounding = ROUNDING * known
     # The 1e-8 that is added to every weight makes scales know where the grid ends.
     ends = SPREAD_EPSILON * cells.prod() * largest(seen.position, moved.position) ** 2
-    assert_same_frames(moved, seen.moved(shift=step), condition, ends)
+    assert_same_frames(moved, seen.moved(shift=step), known, ends)
     assert_close(after.slots[:-1], before.slots[:-1], rounding)
     maps = (o.attention[:-1].reshape(-1, *cells) for o in (before, after))
     assert_moved(*maps, shift, 0, rounding)
