@@ -1,6 +1,7 @@
 """The tests run as strictly as JAX allows."""
 
 import copy
+from collections.abc import Iterator
 from typing import Any
 
 import equinox as eqx
@@ -18,7 +19,7 @@ jax.config.update("jax_numpy_dtype_promotion", "strict")
 jax.config.update("jax_numpy_rank_promotion", "raise")
 
 # Compiling takes longer than running, and small models run fast however they are compiled.
-# `fully_optimised` is for tests that are about the program that users run.
+# `fully_optimised` is for tests of what the compiler may change.
 jax.config.update("jax_disable_most_optimizations", True)
 
 # The same examples every time, so that a test that fails blames the change. To look for others:
@@ -89,13 +90,12 @@ def of_rounds(attention: SlotAttention, count: int) -> SlotAttention:
     return other
 
 
-@pytest.fixture(scope="module")
-def fully_optimised():
-    jax.clear_caches()
+@pytest.fixture
+def fully_optimised() -> Iterator[None]:
+    """What is compiled from here on, and was not before, is compiled as for users."""
     jax.config.update("jax_disable_most_optimizations", False)
     yield
     jax.config.update("jax_disable_most_optimizations", True)
-    jax.clear_caches()
 
 
 @pytest.fixture(scope="session", params=MODELS)

@@ -208,10 +208,10 @@ def _layers(longest: int, numbers: st.SearchStrategy[int]) -> st.SearchStrategy[
 @st.composite
 def config_fields(draw: st.DrawFn) -> dict[str, Any]:
     """The fields of any `ISAConfig`, small: every variant, encoder and decoder."""
-    sizes, strides = st.integers(1, 7), st.integers(1, 3)
+    sizes, strides = st.integers(1, 7), st.integers(1, 2)
     variant, residual = draw(st.sampled_from(VARIANTS)), draw(st.booleans())
-    channels = draw(_layers(3, st.sampled_from([32, 64]) if residual else st.integers(3, 7)))
-    layers = draw(_layers(3, sizes))
+    channels = draw(_layers(2, st.sampled_from([32, 64]) if residual else st.integers(3, 7)))
+    layers = draw(_layers(2, sizes))
     upwards = draw(st.sampled_from([(), tuple(draw(strides) for _ in layers)]))
     has_frames = variant != "sa"
     return dict(

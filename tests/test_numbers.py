@@ -10,11 +10,9 @@ import pytest
 from isa_eqx import VARIANTS, coordinates
 from isa_eqx.symmetries import SYMMETRIES
 
-from .conftest import KEY, run
+from .conftest import KEY
 from .laws import assert_close, condition, explained, law
 from .strategies import EPSILON, SLOTS, attention_maps, frames, picture, seeds, used
-
-pytestmark = pytest.mark.usefixtures("fully_optimised")
 
 SQUARE = np.asarray(coordinates(9, 9), np.float64)
 
@@ -107,8 +105,8 @@ def batched(model, images, starts):
     return jax.vmap(lambda image, frames: model(image, frames=frames))(images, starts)
 
 
-def test_compiled_or_not_it_is_the_same(small):
+def test_compiled_or_not_it_is_the_same(small, fully_optimised):
     image = picture(small, 0)
-    out = run(small, image, KEY)
+    out = eqx.filter_jit(lambda model, image: model(image, key=KEY))(small, image)
     rounding = 64 * EPSILON * condition(small.symmetry, out.frames)
     assert_close(small(image, key=KEY), out, rounding)

@@ -13,8 +13,10 @@ import pytest
 import safetensors.numpy
 
 from isa_eqx import ISA
+from training.arguments import parse
+from training.run import main
 
-STEPS, EVERY = 120, 20
+STEPS, EVERY = 120, 40
 OPTIONS = ("--preset", "quick", "--steps", str(STEPS), "--eval-every", str(EVERY))
 SMALL = ("--batch-size", "2", "--train-examples", "16")
 FILES = {"config.json", "model.safetensors", "metrics.jsonl", "samples.png", "curve.png"}
@@ -106,14 +108,21 @@ def test_killed_and_stopped_it_ends_with_the_same_weights(environment, whole, tm
         (("--out", "{full}"), "is not empty; continue the run in it with --resume"),
     ],
 )
-def test_a_mistake_ends_in_one_sentence(environment, tmp_path, arguments, message):
+def test_a_mistake_ends_in_one_sentence(tmp_path, monkeypatch, arguments, message):
     places = {"empty": tmp_path / "empty", "file": tmp_path / "file", "full": tmp_path / "full"}
     places["empty"].mkdir()
     places["file"].write_text("not a folder")
     places["full"].mkdir()
     (places["full"] / "thesis.txt").write_text("mine")
-    filled = [a.format(**places) for a in arguments]
-    code, said = finished(environment, "--preset", "quick", *filled)
-    assert code == 1 and "Traceback" not in said
-    assert message.format(**places) in said
+    typed = ["--dataset", "tetrominoes", "--preset", "quick", *arguments]
+    monkeypatch.setattr(sys, "argv", ["run.py", *(a.format(**places) for a in typed)])
+    with pytest.raises(SystemExit) as stopped:
+        main(parse())
+    assert message.format(**places) in stopped.value.code
     assert sorted(p.name for p in places["full"].iterdir()) == ["thesis.txt"]
+
+
+def test_a_mistake_leaves_no_traceback(environment):
+    code, said = finished(environment, "--steps", "0")
+    assert code == 1 and said.splitlines()[-1] == "error: steps must be at least 1, got 0."
+    assert "Traceback" not in said
