@@ -268,9 +268,6 @@ def prediction_ignored(true, pred, num_true, num_pred, ignore=()):
     return adjusted_rand_index(pred, true, num_pred, num_true, ignore=ignore)
 
 
-def scaled_after_shifted(self, *, shift=(0.0, 0.0), scale=1.0, angle=0.0):
+def scaled_after_shifted(frames, shift, scale, angle):
     """`Frame.moved` with its parts in another order."""
-    return MOVED(MOVED(self, shift=shift), scale=scale, angle=angle)
-
-
-MOVED = Frame.moved
+    return frames.moved(shift=shift).moved(scale=scale, angle=angle)

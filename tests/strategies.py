@@ -42,7 +42,7 @@ def rotations(angle) -> np.ndarray:
 
 
 @jax.jit
-def _moved(frames, shift, scale, angle):
+def moved(frames, shift, scale, angle):
     return frames.moved(shift=shift, scale=scale, angle=angle)
 
 
@@ -60,7 +60,7 @@ class Move:
         return np.asarray(points, np.float64) @ (turn * self.scale).T + self.shift
 
     def frames(self, frames: Frame) -> Frame:
-        return _moved(frames, *(jnp.asarray(x, jnp.float32) for x in dataclasses.astuple(self)))
+        return moved(frames, *(jnp.asarray(x, jnp.float32) for x in dataclasses.astuple(self)))
 
     def after(self, first: "Move") -> "Move":
         """The composition, for movements of one group."""
@@ -223,7 +223,7 @@ def config_fields(draw: st.DrawFn) -> dict[str, Any]:
         hidden_size=draw(sizes),
         encoder_channels=channels,
         encoder_strides=tuple(draw(strides) for _ in channels),
-        encoder_blocks=tuple(draw(strides) for _ in channels) if residual else (),
+        encoder_blocks=(1,) * len(channels) if residual else (),
         decoder_channels=layers,
         decoder_strides=upwards,
         relative_values=draw(st.booleans()) if has_frames else True,
