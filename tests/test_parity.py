@@ -13,9 +13,8 @@ from hypothesis import settings
 from isa_eqx import original
 from isa_eqx.frames import identity
 
+from .conftest import fully_optimised
 from .published import CASES, case, weights
-
-pytestmark = pytest.mark.usefixtures("fully_optimised")
 
 # In float64 the stored arrays' rounding is all that differs. In float32: ten times what the
 # authors' own code loses by it, in values and in gradients, by variant or for a ResNet. What SA's
@@ -91,7 +90,7 @@ def assert_same_output(value, out, stored, bound):
 def test_it_computes_what_the_published_model_computes(name, dtype):
     stored = case(name)
     for_values, for_gradients = bounds(original.config(CASES[name]), dtype)
-    with jax.enable_x64(dtype == "float64"):
+    with jax.enable_x64(dtype == "float64"), fully_optimised():
         params = {path: jnp.asarray(value, dtype) for path, value in weights(stored).items()}
         value, out, gradients = computed(params, CASES[name], stored)
         assert_same_output(value, out, stored, for_values)

@@ -93,6 +93,7 @@ def slots_from(seed):
 def test_a_slot_paints_the_same_wherever_its_frame_is(pixelwise, seed, frames, move):
     frames, move = used(frames, pixelwise.symmetry), move.of(pixelwise.symmetry)
     slots, there = slots_from(seed), move.frames(frames)
+    # What coordinates are rounded by, in the unit of the frames.
     rounding = ROUNDING * largest(move.points(GRID), there.position) / min(move.scale)
     here = painted(pixelwise, slots, frames, GRID)
     assert_close(painted(pixelwise, slots, there, move.points(GRID)), here, rounding)
