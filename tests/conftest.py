@@ -91,6 +91,11 @@ def of_rounds(attention: SlotAttention, count: int) -> SlotAttention:
     return other
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The slow ones first, so that processes side by side end together."""
+    items.sort(key=lambda item: item.path.stem not in ("test_parity", "test_run"))
+
+
 @contextlib.contextmanager
 def fully_optimised() -> Iterator[None]:
     """What is compiled from here on, and was not before, is compiled as for users."""

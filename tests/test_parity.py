@@ -35,13 +35,17 @@ def bounds(config, dtype):
     return SINGLE["resnet" if config.encoder_blocks else config.variant]
 
 
-def is_compared(array, dtype):
-    """Whether its gradient is: in float64 those of convolutions' kernels only when thorough.
+def varied(params, name, dtype):
+    """The parameters whose gradients are compared: all of them when thorough, as .ci/run is.
 
-    They are most of a step's time there: XLA takes them at a tenth of float32's speed on a CPU.
+    Otherwise, of large models, none in float32 and in float64 all but kernels of convolutions: for
+    those XLA takes most of a step on a CPU.
     """
     thorough = settings.get_current_profile_name() == "thorough"
-    return thorough or dtype == "float32" or array.ndim < 4
+    if thorough or name.startswith("tetrominoes"):
+        return params
+    is_cheap = dtype == "float64"
+    return {path: x for path, x in params.items() if is_cheap and x.ndim < 4}
 
 
 def computed(params, name, stored):
@@ -53,18 +57,17 @@ def computed(params, name, stored):
         **{field: jnp.asarray(x, dtype) for field, x in given.items() if x is not None},
     )
 
-    varied = {path: x for path, x in params.items() if is_compared(x, dtype)}
-
     @jax.jit
     @functools.partial(jax.value_and_grad, has_aux=True)
-    def loss(varied, params, images, frames):
-        model = original.from_params(params | varied, name)
+    def loss(some, params, images, frames):
+        model = original.from_params(params | some, name)
         # The reference was handed its first slots, so that it has no gradient for them.
         model = eqx.tree_at(lambda m: m.initial_slots, model, replace_fn=jax.lax.stop_gradient)
         out = jax.vmap(lambda image, frame: model(image, frames=frame))(images, frames)
         return jnp.square(out.reconstruction - images).sum(axis=(1, 2, 3)).mean(), out
 
-    (value, out), gradients = loss(varied, params, jnp.asarray(stored["images"], dtype), frames)
+    some, images = varied(params, name, dtype), jnp.asarray(stored["images"], dtype)
+    (value, out), gradients = loss(some, params, images, frames)
     return value, out, gradients
 
 
