@@ -1,9 +1,11 @@
 """Frames of reference: where an object is, how large and how turned."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import equinox as eqx
 import jax.numpy as jnp
+from jax.typing import ArrayLike
 from jaxtyping import Array, DTypeLike, Float
 
 from .grid import rotated, rotation_matrix
@@ -24,29 +26,44 @@ class Frame(eqx.Module):
     def moved(
         self,
         *,
-        shift: Sequence[float] | Float[Array, "... 2"] = (0.0, 0.0),
-        scale: float | Sequence[float] | Float[Array, "... 2"] = 1.0,
-        angle: float | Float[Array, "..."] = 0.0,
+        shift: ArrayLike | Sequence[Any] = (0, 0),
+        scale: ArrayLike | Sequence[Any] = 1,
+        angle: ArrayLike | Sequence[Any] = 0,
     ) -> "Frame":
         """These frames after the plane has been scaled, then turned, then shifted.
 
         - `shift`: (y, x), in grid units.
-        - `scale`: factors, one or two along (y, x), away from the image's centre.
+        - `scale`: one factor, or two along (y, x), away from the image's centre.
         - `angle`: in radians from x towards y, around the image's centre.
 
-        Each is one for all frames or has one entry per frame. Decode with the moved frames, and
+        Each is for all frames, or an array with one for each. Decode with the moved frames, and
         the same objects are there. A frame's axes stay at right angles, so unequal factors are
-        exact only where nothing is turned.
+        exact only where nothing is turned. Raises a `ValueError` for other shapes.
         """
-        dtype, shape = self.position.dtype, self.position.shape
-        turn = rotation_matrix(jnp.broadcast_to(jnp.asarray(angle, dtype), shape[:-1]))
-        factor = jnp.broadcast_to(jnp.asarray(scale, dtype), shape)
+        pairs, singles = self.position.shape, self.position.shape[:-1]
+        by = self._spread("shift", shift, pairs, ((2,), pairs))
+        factor = self._spread("scale", scale, pairs, ((), (2,), pairs))
+        turn = rotation_matrix(self._spread("angle", angle, singles, ((), singles)))
         there = rotated((factor * self.position)[..., None, :], jnp.swapaxes(turn, -2, -1))
         return Frame(
-            position=there[..., 0, :] + jnp.broadcast_to(jnp.asarray(shift, dtype), shape),
+            position=there[..., 0, :] + by,
             scale=factor * self.scale,
             rotation=jnp.matmul(turn, self.rotation, precision="highest"),
         )
+
+    def _spread(
+        self,
+        name: str,
+        numbers: ArrayLike | Sequence[Any],
+        shape: tuple[int, ...],
+        valid: tuple[tuple[int, ...], ...],
+    ) -> Float[Array, "..."]:
+        """The numbers for every frame, if their shape is valid."""
+        array = jnp.asarray(numbers, self.position.dtype)
+        if array.shape not in valid:
+            wanted = " or ".join(str(one) for one in dict.fromkeys(valid))
+            raise ValueError(f"{name} must have shape {wanted}, got {array.shape}.")
+        return jnp.broadcast_to(array, shape)
 
 
 def identity(num_slots: int, dtype: DTypeLike = jnp.float32) -> Frame:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from isa_eqx import Frame, coordinates
+from isa_eqx.frames import identity
 from isa_eqx.grid import principal_angle, rotation_matrix
 from isa_eqx.symmetries import SYMMETRIES
 
@@ -146,3 +147,26 @@ def test_a_grid_of_any_size_runs_evenly_from_corner_to_corner():
         axis = np.asarray(coordinates(size, 1)[:, 0])
         np.testing.assert_allclose(axis, np.linspace(-1, 1, size), atol=2e-7)
         assert axis[0] == -1 and axis[-1] == 1
+
+
+@pytest.mark.parametrize("shift", [(0, 1), [0.0, 1.0], np.array([0, 1.0]), np.tile([0, 1], (3, 1))])
+@pytest.mark.parametrize("scale", [2, np.float32(2), (2, 2), jnp.full((3, 2), 2.0)])
+@pytest.mark.parametrize("angle", [0, np.zeros(3)])
+def test_frames_move_by_numbers_of_any_kind(shift, scale, angle):
+    moved = identity(3).moved(shift=shift, scale=scale, angle=angle)
+    np.testing.assert_array_equal(moved.position, [[0, 1]] * 3)
+    np.testing.assert_array_equal(moved.scale, 2 * np.ones((3, 2)))
+
+
+@pytest.mark.parametrize(
+    ("movement", "message"),
+    [
+        ({"shift": 1}, r"shift must have shape \(2,\) or \(4, 2\), got \(\)"),
+        ({"shift": (1,)}, r"shift must have shape .*, got \(1,\)"),
+        ({"scale": (1, 2, 3)}, r"scale must have shape \(\) or \(2,\) or \(4, 2\), got \(3,\)"),
+        ({"angle": (1, 2)}, r"angle must have shape \(\) or \(4,\), got \(2,\)"),
+    ],
+)
+def test_a_movement_of_another_shape_is_refused(movement, message):
+    with pytest.raises(ValueError, match=message):
+        identity(4).moved(**movement)
