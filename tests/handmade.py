@@ -35,8 +35,8 @@ def handmade(config: ISAConfig, kind: type[ISA] = ISA) -> ISA:
     # Through all layers, keys keep the sign of that, whatever the pixel's place.
     w["key.weight"][LIT] = [1] + [0] * (config.encoder_channels[-1] - 1)
     w["grid_encoder.position.weight"] *= 0.3
-    for kind in ("weight", "bias"):
-        w[f"grid_encoder.position.{kind}"][LIT] = 0
+    for array in ("weight", "bias"):
+        w[f"grid_encoder.position.{array}"][LIT] = 0
     w["grid_encoder.mlp.norm.weight"][LIT], w["grid_encoder.mlp.norm.bias"][LIT] = 1, 0
     w["grid_encoder.mlp.hidden.weight"][:2] = [[1], [-1]] * np.eye(size)[LIT]
     w["grid_encoder.mlp.hidden.bias"][:2] = 0
@@ -54,7 +54,7 @@ def handmade(config: ISAConfig, kind: type[ISA] = ISA) -> ISA:
 
     # The decoder's first layer is silent for a slot of -8; masks are not all alike.
     weights["decoder.alpha.weight"] *= 5
-    for kind in ("weight", "bias"):
-        weights[f"decoder.position.{kind}"][DULL] = 0
+    for array in ("weight", "bias"):
+        weights[f"decoder.position.{array}"][DULL] = 0
     weights["decoder.layers.0.weight"][:, DULL] = 3
     return hub.fill(model, weights)

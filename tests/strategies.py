@@ -79,24 +79,19 @@ class Move:
         raise TypeError(kind)
 
 
-def numbers(low: float, high: float) -> st.SearchStrategy[float]:
-    return st.floats(low, high)
-
-
 def pairs(strategy: st.SearchStrategy) -> st.SearchStrategy[tuple]:
     return st.tuples(strategy, strategy)
 
 
 seeds = st.integers(0, 2**32 - 1)
 # Factors are drawn as powers of two, so that large and small are alike.
-factors = numbers(-3, 3).map(lambda power: 2.0**power)
+factors = st.floats(-3, 3).map(lambda power: 2.0**power)
 
 
-def moves(angle: float = QUARTER) -> st.SearchStrategy[Move]:
-    """Shifts over twice the image, factors of 1/8 to 8, turns up to an angle."""
-    return st.builds(
-        Move, shift=pairs(numbers(-2, 2)), scale=pairs(factors), angle=numbers(-angle, angle)
-    )
+def moves() -> st.SearchStrategy[Move]:
+    """Shifts by up to the image, factors of 1/8 to 8, turns within ±45°."""
+    angles = st.floats(-QUARTER, QUARTER)
+    return st.builds(Move, shift=pairs(st.floats(-2, 2)), scale=pairs(factors), angle=angles)
 
 
 @st.composite

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from .laws import assert_close, explained, law
+from .laws import assert_close, condition, explained, law
 from .strategies import EPSILON, GRID, SLOTS, frames, picture, scenes, seeds, used
 
 orders_of_slots = st.permutations(range(SLOTS)).map(jnp.asarray)
@@ -53,5 +53,6 @@ def test_slots_in_another_order_paint_the_same_picture(small, order, seed, frame
     swapped = eqx.tree_at(lambda m: m.initial_slots, small, small.initial_slots[order])
     ours = explained(small, image, frames)
     theirs = explained(swapped, image, reordered(frames, order))
-    assert_close(theirs, reordered(ours, order), ROUNDING)
-    assert_close(theirs.reconstruction, ours.reconstruction, ROUNDING)
+    rounding = ROUNDING * condition(small.symmetry, ours.frames)
+    assert_close(theirs, reordered(ours, order), rounding)
+    assert_close(theirs.reconstruction, ours.reconstruction, rounding)

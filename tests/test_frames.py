@@ -149,9 +149,15 @@ def test_a_grid_of_any_size_runs_evenly_from_corner_to_corner():
         assert axis[0] == -1 and axis[-1] == 1
 
 
-@pytest.mark.parametrize("shift", [(0, 1), [0.0, 1.0], np.array([0, 1.0]), np.tile([0, 1], (3, 1))])
-@pytest.mark.parametrize("scale", [2, np.float32(2), (2, 2), jnp.full((3, 2), 2.0)])
-@pytest.mark.parametrize("angle", [0, np.zeros(3)])
+@pytest.mark.parametrize(
+    ("shift", "scale", "angle"),
+    [
+        ((0, 1), 2, 0),
+        ([0.0, 1.0], np.float32(2), 0.0),
+        (np.array([0, 1.0]), (2, 2), np.zeros(3)),
+        (np.tile([0, 1], (3, 1)), jnp.full((3, 2), 2.0), [0, 0, 0]),
+    ],
+)
 def test_frames_move_by_numbers_of_any_kind(shift, scale, angle):
     moved = identity(3).moved(shift=shift, scale=scale, angle=angle)
     np.testing.assert_array_equal(moved.position, [[0, 1]] * 3)

@@ -35,17 +35,10 @@ def bounds(config, dtype):
     return SINGLE["resnet" if config.encoder_blocks else config.variant]
 
 
-def varied(params, name, dtype):
-    """The parameters whose gradients are compared: all of them when thorough, as .ci/run is.
-
-    Otherwise, of large models, none in float32 and in float64 all but kernels of convolutions: for
-    those XLA takes most of a step on a CPU.
-    """
+def varied(params, name):
+    """The parameters whose gradients are compared: of large models only when thorough, as CI is."""
     thorough = settings.get_current_profile_name() == "thorough"
-    if thorough or name.startswith("tetrominoes"):
-        return params
-    is_cheap = dtype == "float64"
-    return {path: x for path, x in params.items() if is_cheap and x.ndim < 4}
+    return params if thorough or name.startswith("tetrominoes") else {}
 
 
 def computed(params, name, stored):
@@ -66,7 +59,7 @@ def computed(params, name, stored):
         out = jax.vmap(lambda image, frame: model(image, frames=frame))(images, frames)
         return jnp.square(out.reconstruction - images).sum(axis=(1, 2, 3)).mean(), out
 
-    some, images = varied(params, name, dtype), jnp.asarray(stored["images"], dtype)
+    some, images = varied(params, name), jnp.asarray(stored["images"], dtype)
     (value, out), gradients = loss(some, params, images, frames)
     return value, out, gradients
 
