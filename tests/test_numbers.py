@@ -85,7 +85,10 @@ def test_float32_is_float64_but_for_its_rounding(small, seed, frames):
     single = explained(small, image, frames)
     with jax.enable_x64(True):
         exact = explained(*double((small, image, frames)))
-    assert_close(single, exact, 64 * EPSILON * condition(small.symmetry, single.frames))
+    # Some forty layers in a row, four rounds of attention among them, each of which may lose a few
+    # roundings; of 1,500 images the worst lost 64 in all.
+    rounding = 256 * EPSILON * condition(small.symmetry, single.frames)
+    assert_close(single, exact, rounding)
 
 
 @law(seed=seeds, frames=frames(smallest=0.1))
