@@ -41,9 +41,9 @@ class Frame(eqx.Module):
         exact only where nothing is turned. Raises a `ValueError` for other shapes.
         """
         pairs, singles = self.position.shape, self.position.shape[:-1]
-        by = self._spread("shift", shift, pairs, ((2,), pairs))
-        factor = self._spread("scale", scale, pairs, ((), (2,), pairs))
-        turn = rotation_matrix(self._spread("angle", angle, singles, ((), singles)))
+        by = self._for_each("shift", shift, pairs, ((2,), pairs))
+        factor = self._for_each("scale", scale, pairs, ((), (2,), pairs))
+        turn = rotation_matrix(self._for_each("angle", angle, singles, ((), singles)))
         there = rotated((factor * self.position)[..., None, :], jnp.swapaxes(turn, -2, -1))
         return Frame(
             position=there[..., 0, :] + by,
@@ -51,7 +51,7 @@ class Frame(eqx.Module):
             rotation=jnp.matmul(turn, self.rotation, precision="highest"),
         )
 
-    def _spread(
+    def _for_each(
         self,
         name: str,
         numbers: ArrayLike | Sequence[Any],

@@ -62,7 +62,6 @@ def assert_same_frames(
     rounding = 8 * EPSILON * coordinate
     smaller, larger = (np.asarray(f(wanted.scale, axis=1)) for f in (np.min, np.max))
     known = rounding / smaller + variance / smaller**2 + 4 * EPSILON
-    known = rounding / smaller + variance / smaller**2 + 4 * EPSILON
     off = [
         (ours.position - wanted.position, rounding),
         (ours.scale / wanted.scale - 1, known[:, None]),
