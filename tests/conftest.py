@@ -56,7 +56,8 @@ MODELS = {
     "isa-t": SMALL | dict(variant="isa-t"),
     "isa-ts": SMALL | dict(variant="isa-ts", relative_values=False),
     "isa-tsr": DEEP | dict(variant="isa-tsr"),
-    "learnt-grid": SMALL | dict(variant="isa-ts", learnt_grid=True),
+    # Two of its features become the grid: a layer norm of the last three would lose digits.
+    "learnt-grid": SMALL | dict(variant="isa-ts", learnt_grid=True, encoder_channels=(6, 10)),
 }
 
 
