@@ -3,12 +3,13 @@
 import equinox as eqx
 import jax
 import jax.random as jr
-from jaxtyping import Array, Float, PRNGKeyArray
+from jaxtyping import Array, DTypeLike, Float, PRNGKeyArray
 
 from .config import ISAConfig
 from .frames import Frame
-from .grid_encoder import AbsolutePixels, GridEncoder, Pixels
+from .grid_encoder import GridEncoder
 from .layers import MLP, dense, gru, layer_norm, linear
+from .pixels import AbsolutePixels, Pixels
 from .symmetries import Symmetry
 
 ATTENTION_EPSILON = 1e-8
@@ -65,19 +66,22 @@ class SlotAttention(eqx.Module):
         grid: Float[Array, "n 2"],
         slots: Float[Array, "k d"],
         frames: Frame,
+        dtype: DTypeLike | None = None,
     ) -> tuple[Float[Array, "k d"], Frame, Float[Array, "k n"]]:
         """The final slots, their frames, and their attention, which sums to one over slots.
+
+        - `dtype`: what keys and values are computed in, as for `product`.
 
         The published code returns plain Slot Attention's attention of the round before the last
         update; here it always belongs to the slots that are returned.
         """
         features = jax.vmap(self.norm_features)(features)
-        keys: Pixels = AbsolutePixels(dense(self.key, features))
-        values: Pixels = AbsolutePixels(dense(self.value, features))
+        keys: Pixels = AbsolutePixels(dense(self.key, features, dtype))
+        values: Pixels = AbsolutePixels(dense(self.value, features, dtype))
         if self.grid_encoder is not None:
-            keys = self.grid_encoder.relative(keys.vectors)
+            keys = self.grid_encoder.relative(keys.vectors, dtype)
             if self.relative_values:
-                values = self.grid_encoder.relative(values.vectors)
+                values = self.grid_encoder.relative(values.vectors, dtype)
 
         def attend(
             slots: Float[Array, "k d"], relative: Float[Array, "k n 2"]

@@ -7,6 +7,7 @@ from typing import Any
 
 GROUPS = 32  # of a ResNet's normalisation
 VARIANTS = ("sa", "isa-t", "isa-ts", "isa-tsr")
+DTYPES = ("float32", "bfloat16")
 
 
 def one_of(what: str, name: Any, valid: tuple[str, ...]) -> None:
@@ -37,6 +38,10 @@ class ISAConfig:
     - `decoder_strides`: one entry per layer if they are 5×5 convolutions, transposed where above
       1; `()` for an MLP at every pixel.
 
+    - `dtype`: `bfloat16` computes convolutions and matrix products over pixels in it, and leaves
+      parameters, softmax, normalisation, frames and loss in float32; `float32` computes all in the
+      precision of weights and image.
+
     Two forms are here because released weights need them:
 
     - `relative_values`: whether values see the pixel's place in the slot's frame, as keys do.
@@ -57,11 +62,13 @@ class ISAConfig:
     encoder_blocks: tuple[int, ...] = ()
     decoder_channels: tuple[int, ...] = (256,) * 6
     decoder_strides: tuple[int, ...] = ()
+    dtype: str = "float32"
     relative_values: bool = True
     learnt_grid: bool = False
 
     def __post_init__(self) -> None:
         one_of("variant", self.variant, VARIANTS)
+        one_of("dtype", self.dtype, DTYPES)
         self._check_numbers()
         self._check_lengths()
         for switch, used in (("relative_values", True), ("learnt_grid", False)):

@@ -7,10 +7,10 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import jax.random as jr
-from jaxtyping import Array, Float, PRNGKeyArray
+from jaxtyping import Array, DTypeLike, Float, PRNGKeyArray
 
 from .config import ISAConfig
-from .layers import conv, dense, linear, weight_and_bias
+from .layers import cast, conv, dense, linear, weight_and_bias
 from .upsampling import UpConv
 
 
@@ -31,17 +31,24 @@ class Decoder(eqx.Module):
     is_pixelwise: eqx.AbstractClassVar[bool]
 
     @abc.abstractmethod
-    def features(
-        self, slots: Float[Array, "k d"], relative: Float[Array, "k m 2"]
-    ) -> Float[Array, "k p c"]:
-        """The network: features of p pixels, given where the slots see m cells."""
-
     def __call__(
-        self, slots: Float[Array, "k d"], relative: Float[Array, "k m 2"]
-    ) -> tuple[Float[Array, "k p 3"], Float[Array, "k p"]]:
-        """Colour and mask logit of every slot and pixel, row by row."""
-        x = self.features(slots, relative)
-        return dense(self.colour, x), dense(self.alpha, x)[..., 0]
+        self,
+        slots: Float[Array, "k d"],
+        relative: Float[Array, "k m 2"],
+        dtype: DTypeLike | None = None,
+    ) -> Float[Array, "k p 4"]:
+        """Colour and mask logit of every slot and pixel, row by row, given where the slots see m
+        cells, in the slots' precision.
+
+        - `dtype`: what layers compute in; `None` for the precision of weights and slots. Positions
+          enter in full.
+        """
+
+    def heads(self, dtype: DTypeLike | None) -> tuple[Float[Array, "4 c"], Float[Array, " 4"]]:
+        """Weight and bias of both heads, as one layer."""
+        heads = weight_and_bias(self.colour), weight_and_bias(self.alpha)
+        weight, bias = (jnp.concatenate(both) for both in zip(*heads, strict=True))
+        return cast(weight, dtype), bias
 
 
 class MLPDecoder(Decoder):
@@ -67,17 +74,22 @@ class MLPDecoder(Decoder):
         self.colour = linear(sizes[-1], 3, key=colour_key)
         self.seed = config.image_size
 
-    def features(
-        self, slots: Float[Array, "k d"], relative: Float[Array, "k m 2"]
-    ) -> Float[Array, "k m c"]:
+    def __call__(
+        self,
+        slots: Float[Array, "k d"],
+        relative: Float[Array, "k m 2"],
+        dtype: DTypeLike | None = None,
+    ) -> Float[Array, "k m 4"]:
         # The first layer is affine in slot and rel: no product per slot and pixel.
         first, *others = self.layers
         axes, origin = weight_and_bias(self.position)
         centre = dense(first, slots + origin[None])
-        x = jax.nn.relu(centre[:, None] + relative @ (first.weight @ axes).T)
-        for layer in others:
+        moved = relative @ (first.weight @ axes).T
+        x = cast(jax.nn.relu(centre[:, None] + moved), dtype)
+        for layer in cast(others, dtype):
             x = jax.nn.relu(dense(layer, x))
-        return x
+        weight, bias = self.heads(dtype)
+        return jnp.matmul(x, weight.T, preferred_element_type=slots.dtype) + bias[None, None]
 
 
 class CNNDecoder(Decoder):
@@ -109,14 +121,20 @@ class CNNDecoder(Decoder):
         larger = math.prod(strides)
         self.seed = height // larger, width // larger
 
-    def features(
-        self, slots: Float[Array, "k d"], relative: Float[Array, "k m 2"]
-    ) -> Float[Array, "k p c"]:
+    def __call__(
+        self,
+        slots: Float[Array, "k d"],
+        relative: Float[Array, "k m 2"],
+        dtype: DTypeLike | None = None,
+    ) -> Float[Array, "k p 4"]:
         x = slots[:, None] + dense(self.position, relative)
-        x = jnp.moveaxis(x, -1, 1).reshape(*x.shape[::2], *self.seed)
-        for layer in self.layers:
+        x = cast(jnp.moveaxis(x, -1, 1).reshape(*x.shape[::2], *self.seed), dtype)
+        for layer in cast(self.layers, dtype):
             x = jax.nn.relu(jax.vmap(layer)(x))
-        return jnp.moveaxis(x, 1, -1).reshape(x.shape[0], -1, x.shape[1])
+        weight, bias = self.heads(dtype)
+        x = x.reshape(*x.shape[:2], -1)
+        y = jnp.einsum("oc,kcp->kpo", weight, x, preferred_element_type=slots.dtype)
+        return y + bias[None, None]
 
 
 def decoder(config: ISAConfig, *, key: PRNGKeyArray) -> Decoder:

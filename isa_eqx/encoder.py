@@ -6,11 +6,11 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import jax.random as jr
-from jaxtyping import Array, Float, PRNGKeyArray
+from jaxtyping import Array, DTypeLike, Float, PRNGKeyArray
 
 from .config import ISAConfig
 from .grid import coordinates
-from .layers import conv
+from .layers import cast, conv
 from .resnet import ResNet
 
 
@@ -22,12 +22,16 @@ class Encoder(eqx.Module):
         """Feature maps."""
 
     def __call__(
-        self, image: Float[Array, "h w 3"]
+        self, image: Float[Array, "h w 3"], dtype: DTypeLike | None = None
     ) -> tuple[Float[Array, "n c"], Float[Array, "n 2"]]:
-        """The features of every cell, and the cells' (y, x) coordinates."""
-        maps = self.maps(jnp.moveaxis(image, -1, 0))
+        """The features of every cell, and the cells' (y, x) coordinates, in the image's precision.
+
+        - `dtype`: what layers compute in; `None` for the precision of weights and image.
+        """
+        maps = cast(self, dtype).maps(cast(jnp.moveaxis(image, -1, 0), dtype))
         channels, height, width = maps.shape
-        return maps.reshape(channels, -1).T, coordinates(height, width, maps.dtype)
+        features = cast(maps.reshape(channels, -1).T, image.dtype)
+        return features, coordinates(height, width, image.dtype)
 
 
 class CNNEncoder(Encoder):

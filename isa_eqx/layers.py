@@ -4,13 +4,13 @@ Kernels start LeCun-normal and biases at zero; the recurrent kernels of a GRU st
 normalisation adds 1e-6 to the variance. Equinox's defaults differ in all four.
 """
 
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import jax.random as jr
-from jaxtyping import Array, Float, PRNGKeyArray
+from jaxtyping import Array, DTypeLike, Float, PRNGKeyArray
 
 from .config import GROUPS
 
@@ -19,6 +19,7 @@ KERNEL = 5
 
 _Layer = TypeVar("_Layer", eqx.nn.Linear, eqx.nn.Conv2d)
 lecun_normal = jax.nn.initializers.lecun_normal(in_axis=1, out_axis=0)
+_NORMS = eqx.nn.LayerNorm, eqx.nn.GroupNorm
 _orthogonal = jax.nn.initializers.orthogonal()
 
 
@@ -77,9 +78,32 @@ def group_norm(channels: int) -> eqx.nn.GroupNorm:
     return eqx.nn.GroupNorm(GROUPS, channels, eps=NORM_EPSILON)
 
 
-def dense(layer: eqx.nn.Linear, x: Float[Array, "*axes i"]) -> Float[Array, "*axes o"]:
-    """A linear layer along the last axis, as one matrix product over all the others."""
-    y = x @ layer.weight.T
+def cast(tree: Any, dtype: DTypeLike | None) -> Any:
+    """Arrays and layers in another precision, or as they are for `None`.
+
+    Normalisation stays: it computes its statistics in float32 or more, whatever it is given.
+    """
+
+    def to_dtype(x: Any) -> Any:
+        return x.astype(dtype) if eqx.is_inexact_array(x) else x
+
+    if dtype is None:
+        return tree
+    return jax.tree.map(to_dtype, tree, is_leaf=lambda x: isinstance(x, _NORMS))
+
+
+def product(
+    x: Float[Array, "*axes i"], y: Float[Array, "i o"], dtype: DTypeLike | None = None
+) -> Float[Array, "*axes o"]:
+    """x y, with both rounded to `dtype`, and sums and result in x's precision."""
+    return jnp.matmul(cast(x, dtype), cast(y, dtype), preferred_element_type=x.dtype)
+
+
+def dense(
+    layer: eqx.nn.Linear, x: Float[Array, "*axes i"], dtype: DTypeLike | None = None
+) -> Float[Array, "*axes o"]:
+    """A linear layer along the last axis, as one `product` over all the others."""
+    y = product(x, layer.weight.T, dtype)
     return y if layer.bias is None else y + jnp.expand_dims(layer.bias, range(y.ndim - 1))
 
 

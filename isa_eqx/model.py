@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
 from jax.core import Tracer
-from jaxtyping import Array, Float, Int, PRNGKeyArray, Shaped
+from jaxtyping import Array, DTypeLike, Float, Int, PRNGKeyArray, Shaped
 
 from hub import AbstractPretrained
 
@@ -61,7 +61,7 @@ class ISA(AbstractPretrained):
     """Invariant Slot Attention (Biza et al. 2023), or plain Slot Attention as its variant `sa`.
 
     It sees one image; a batch is a `jax.vmap`. It computes in the precision of its weights and
-    image.
+    image, unless its config says `bfloat16`.
     """
 
     encoder: Encoder
@@ -131,21 +131,32 @@ class ISA(AbstractPretrained):
             frames = self.symmetry.initial(self.config.num_slots, image.dtype, key=key)
         _check_frames(frames, self.config.num_slots)
         start: Frame = jax.tree.map(lambda x: x.astype(image.dtype), frames)
-        features, grid = self.encoder(image)
+        features, grid = self.encoder(image, self._dtype)
         if self.position_embedding is not None:
-            features = self.position_embedding(features, grid)
+            features = self.position_embedding(features, grid, self._dtype)
         if self.config.learnt_grid:
             features, grid = features[:, :-2], features[:, -2:]
-        return self.attention(features, grid, self.initial_slots, start)
+        return self.attention(features, grid, self.initial_slots, start, self._dtype)
 
-    def decode(self, slots: Float[Array, "k d"], frames: Frame) -> Decoded:
-        """Paint slots where their frames are: edit a frame, decode, and the object has moved."""
+    def decode(
+        self, slots: Float[Array, "k d"], frames: Frame, *, recompute: bool = False
+    ) -> Decoded:
+        """Paint slots where their frames are: edit a frame, decode, and the object has moved.
+
+        - `recompute`: paint one slot after another, and once more in a backward pass, which then
+          holds the layers of one slot instead of all: less memory, a third more work.
+        """
         height, width = self.config.image_size
-        colours, logits = self._decode(slots, frames, coordinates(*self.decoder.seed, slots.dtype))
-        return Decoded(
-            mask_logits=logits.reshape(-1, height, width),
-            slot_reconstructions=colours.reshape(-1, height, width, 3),
-        )
+        grid = coordinates(*self.decoder.seed, slots.dtype)
+        if recompute:
+            one = jax.checkpoint(
+                lambda slot: self._decode(slot[0], slot[1], grid), prevent_cse=False
+            )
+            painted = jax.lax.map(one, jax.tree.map(lambda x: x[:, None], (slots, frames)))
+        else:
+            painted = self._decode(slots, frames, grid)
+        painted = painted.reshape(-1, height, width, 4)
+        return Decoded(mask_logits=painted[..., 3], slot_reconstructions=painted[..., :3])
 
     def decode_at(
         self, slots: Float[Array, "k d"], frames: Frame, grid: Float[Array, "m 2"]
@@ -159,12 +170,18 @@ class ISA(AbstractPretrained):
                 "only a decoder without decoder_strides decodes single pixels; this one has "
                 f"{self.config.decoder_strides}: use decode for the whole image."
             )
-        return self._decode(slots, frames, grid)
+        painted = self._decode(slots, frames, grid)
+        return painted[..., :3], painted[..., 3]
 
     def _decode(
         self, slots: Float[Array, "k d"], frames: Frame, grid: Float[Array, "m 2"]
-    ) -> tuple[Float[Array, "k p 3"], Float[Array, "k p"]]:
-        return self.decoder(slots, self.symmetry.relative(frames, grid))
+    ) -> Float[Array, "k p 4"]:
+        return self.decoder(slots, self.symmetry.relative(frames, grid), self._dtype)
+
+    @property
+    def _dtype(self) -> DTypeLike | None:
+        """What layers compute in, if not in the precision of weights and image."""
+        return jnp.bfloat16 if self.config.dtype == "bfloat16" else None
 
     @classmethod
     def config_from_dict(cls, fields: dict[str, Any]) -> ISAConfig:

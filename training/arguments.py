@@ -6,9 +6,8 @@ from typing import Annotated
 
 import tyro
 
-_OfPreset = Annotated[
-    int | None, tyro.conf.arg(metavar="INT", help_behavior_hint="(default: the preset's)")
-]
+_HINT = "(default: the preset's)"
+_OfPreset = Annotated[int | None, tyro.conf.arg(metavar="INT", help_behavior_hint=_HINT)]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,6 +40,20 @@ class HowMuch:
 
 
 @dataclasses.dataclass(frozen=True)
+class How:
+    """How it is computed."""
+
+    dtype: Annotated[str | None, tyro.conf.arg(metavar="STR", help_behavior_hint=_HINT)] = None
+    """What convolutions and matrix products compute in: float32, or bfloat16 for a GPU or TPU, with
+    parameters, softmax, normalisation, frames and loss in float32."""
+    recompute: Annotated[
+        bool | None, tyro.conf.arg(metavar="{True,False}", help_behavior_hint=_HINT)
+    ] = None
+    """Whether the decoder holds one slot's layers at a time and computes them twice: a tenth of the
+    memory. False where memory is plenty, or on a CPU, whose compiler is slow at it."""
+
+
+@dataclasses.dataclass(frozen=True)
 class Where:
     """Where it goes."""
 
@@ -63,6 +76,7 @@ class Arguments:
 
     what: What
     how_much: HowMuch
+    how: How
     where: Where
 
 

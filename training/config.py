@@ -19,6 +19,8 @@ class TrainConfig:
     - `clip_norm`: the gradient's largest global norm.
     - `loss_pixels`: random pixels of each image that the loss looks at in a step, drawn with
       replacement and weighted so that its mean is the loss over all; `None` for all.
+    - `recompute`: whether the decoder holds the layers of one slot at a time, and computes them
+      once more in the backward pass; see `ISA.decode`.
     - `ownership`: weight per pixel of a term of ours that gives the background to one slot, see
       `training.step.ownership`; 0 as published.
     """
@@ -34,6 +36,7 @@ class TrainConfig:
     warmup_steps: int = 5_000
     clip_norm: float = 0.05
     loss_pixels: int | None = None
+    recompute: bool = False
     ownership: float = 0.0
 
     def __post_init__(self) -> None:

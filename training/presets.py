@@ -25,9 +25,10 @@ class Preset:
     training: dict[str, Any] = dataclasses.field(default_factory=dict)
 
 
-def _paper(architecture: str, train_examples: int) -> Preset:
-    """The published recipe of all datasets but Tetrominoes."""
-    training = dict(steps=500_000, warmup_steps=10_000, train_examples=train_examples)
+def _paper(architecture: str, train_examples: int, recompute: bool = True) -> Preset:
+    """The published recipe of all datasets but Tetrominoes; `recompute` where memory binds."""
+    training: dict[str, Any] = dict(steps=500_000, warmup_steps=10_000)
+    training |= dict(train_examples=train_examples, recompute=recompute)
     return Preset(architecture, training=training)
 
 
@@ -53,7 +54,7 @@ PRESETS = {
             ownership=0.003,
         ),
     ),
-    ("objects_room", "paper"): _paper("objects_room", 999_900),
+    ("objects_room", "paper"): _paper("objects_room", 999_900, recompute=False),
     ("clevr", "paper"): _paper("clevr", 99_900),
     ("clevrtex", "paper"): _paper("clevrtex", 40_000),
     ("clevrtex", "paper-resnet"): _paper("clevrtex_resnet", 40_000),
@@ -72,13 +73,16 @@ def preset(
     steps: int | None = None,
     batch_size: int | None = None,
     train_examples: int | None = None,
+    dtype: str | None = None,
+    recompute: bool | None = None,
 ) -> TrainConfig:
     """The recipe of a dataset and variant.
 
     - `name`: `paper` as published; `paper-resnet`, where the paper also has ResNet-34 for its
       encoder; `quick`, a small model; `auto`, quick on a CPU where there is one, else paper.
 
-    Other steps than the preset's keep the shape of its schedule: the warm-up shrinks along.
+    Those that are `None` are the preset's. Other steps than its own keep the shape of its
+    schedule: the warm-up shrinks along.
     Raises a `ValueError` with the valid names for an unknown one.
     """
     one_of("dataset", dataset, DATASETS)
@@ -89,15 +93,18 @@ def preset(
         name = "quick" if jax.default_backend() == "cpu" and "quick" in names else "paper"
     one_of(f"preset of {dataset}", name, names)
     chosen = PRESETS[dataset, name]
+    changes: dict[str, Any] = {} if dtype is None else dict(dtype=dtype)
     config = TrainConfig(
         dataset=dataset,
         preset=name,
         seed=seed,
-        model=published(chosen.architecture, variant, **chosen.model),
+        model=published(chosen.architecture, variant, **chosen.model | changes),
         **chosen.training,
     )
-    given = dict(steps=steps, batch_size=batch_size, train_examples=train_examples)
-    changes: dict[str, Any] = {k: v for k, v in given.items() if v is not None}
+    given = dict(
+        steps=steps, batch_size=batch_size, train_examples=train_examples, recompute=recompute
+    )
+    changes = {k: v for k, v in given.items() if v is not None}
     if steps is not None:
         changes["warmup_steps"] = round(config.warmup_steps * steps / config.steps)
     return dataclasses.replace(config, **changes)
@@ -119,6 +126,7 @@ def describe(dataset: str, name: str) -> str:
         sizes = f"{plain:,} (sa) or {invariant[0]:,} parameters"
     extras = f", {training.loss_pixels} pixels in the loss" if training.loss_pixels else ""
     extras += f", ownership {training.ownership:g}" if training.ownership else ""
+    extras += ", recomputing" if training.recompute else ""
     return "\n".join(
         (
             f"{dataset}, {name}",

@@ -56,7 +56,12 @@ def prepare(arguments: Arguments) -> tuple[TrainConfig, Path]:
     if where.eval_every < 1:
         raise ValueError(f"--eval-every must be at least 1 step, got {where.eval_every}.")
     config = preset(
-        what.dataset, what.variant, what.preset, seed=what.seed, **dataclasses.asdict(how_much)
+        what.dataset,
+        what.variant,
+        what.preset,
+        seed=what.seed,
+        **dataclasses.asdict(how_much),
+        **dataclasses.asdict(arguments.how),
     )
     if config.dataset not in DATASETS:
         raise ValueError(
@@ -147,9 +152,10 @@ def report(config: TrainConfig, run: Path, model: ISA, log: Log, validation: Sce
 def title(config: TrainConfig) -> str:
     """What to call the run beside a result."""
     source = dataset(config.dataset).source
-    return (
-        f"{config.dataset} ({source}), {config.model.variant}, {config.preset}, seed {config.seed}"
-    )
+    parts = [f"{config.dataset} ({source})", config.model.variant, config.preset]
+    if config.model.dtype != "float32":
+        parts.append(config.model.dtype)
+    return ", ".join((*parts, f"seed {config.seed}"))
 
 
 def batch(config: TrainConfig, scenes: Scenes, step: int) -> UInt8[Array, "b h w 3"]:

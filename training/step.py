@@ -54,7 +54,7 @@ def loss(
     height, width, _ = image.shape
     target = image.reshape(-1, 3)
     if config.loss_pixels is None:
-        decoded = model.decode(slots, frames)
+        decoded = model.decode(slots, frames, recompute=config.recompute)
         logits = decoded.mask_logits.reshape(len(slots), -1)
         colours = decoded.slot_reconstructions.reshape(len(slots), -1, 3)
     else:
