@@ -1,4 +1,4 @@
-"""Attention: its factored form equals the direct one, in values and gradients."""
+"""Attention: its fast form equals the direct one, in values and in slopes of any order."""
 
 import equinox as eqx
 import jax
@@ -7,43 +7,66 @@ import jax.random as jr
 import numpy as np
 import pytest
 
+from isa_eqx import coordinates
 from isa_eqx.grid_encoder import GridEncoder
+from isa_eqx.symmetries import SYMMETRIES
 
-from .conftest import KEY, randomised
+from .conftest import KEY, randomised, slot_attention
+from .direct import DirectGridEncoder, direct
+from .test_numbers import double
 
 K, N, D, M = 3, 20, 8, 12
+EXACT = 1e-11
 
 
-def direct(encoder, vectors, relative, queries, weights):
-    """Both products of E(x + P rel), made for every slot and pixel as published: (k, n, d)."""
-    e = jax.vmap(encoder, in_axes=(None, 0))(vectors, relative)
-    return jnp.einsum("kd,knd->kn", queries, e), jnp.einsum("kn,knd->kd", weights, e)
+def forms(attention):
+    """Both, in float64, compiled: slots, frames and attention, with the slopes of everything."""
+
+    def total(attention, features, slots, frames):
+        out = attention(features, coordinates(4, 5, jnp.float64), slots, frames)
+        return sum(jnp.sin(3 * x).sum() for x in jax.tree.leaves(out)), out
+
+    keys = jr.split(KEY, 3)
+    features, slots = jr.normal(keys[0], (N, D)), jr.normal(keys[1], (K, D))
+    frames = attention.symmetry.initial(K, jnp.float32, key=keys[2])
+    both = []
+    with jax.enable_x64(True):
+        inputs = double((attention, features, slots, frames))
+        for form in (lambda x: x, direct):
+            slopes = jax.jit(jax.value_and_grad(total, (0, 1, 2, 3), has_aux=True))
+            both.append(slopes(form(inputs[0]), *inputs[1:]))
+    return both
 
 
-def factored(encoder, vectors, relative, queries, weights):
-    pixels = encoder.relative(vectors)
-    return pixels.dot(queries, relative), pixels.sum(weights, relative)
+@pytest.mark.parametrize("relative_values", [True, False])
+@pytest.mark.parametrize("variant", ["isa-t", "isa-ts", "isa-tsr"])
+def test_the_fast_form_is_the_direct_one(variant, relative_values):
+    attention = slot_attention(SYMMETRIES[variant]())
+    object.__setattr__(attention, "relative_values", relative_values)
+    fast, reference = forms(attention)
+    for ours, wanted in zip(jax.tree.leaves(fast), jax.tree.leaves(reference), strict=True):
+        np.testing.assert_allclose(ours, wanted, rtol=0, atol=EXACT * max(1, np.abs(wanted).max()))
 
 
-@pytest.fixture(scope="module")
-def parts():
+def test_its_slopes_have_the_direct_ones_slopes():
+    """Both products again, since their first slopes are written by hand."""
+
+    @eqx.filter_jit
+    @eqx.filter_grad
+    def steepness(inputs, form):
+        slopes = eqx.filter_grad(lambda x: jnp.sin(products(*x, form)).sum())(inputs)
+        return sum(jnp.square(slope).sum() for slope in jax.tree.leaves(slopes))
+
+    def products(encoder, vectors, relative, queries, weights, form):
+        pixels = form(encoder).relative(vectors)
+        both = pixels.dot(queries, relative), pixels.sum(weights, relative)
+        return jnp.concatenate([jnp.ravel(x) for x in both])
+
     encoder = randomised(eqx.filter_eval_shape(GridEncoder, D, M, key=KEY))
     shapes = (N, D), (K, N, 2), (K, D), (K, N)
-    return encoder, *(jr.normal(k, s) for k, s in zip(jr.split(KEY, 4), shapes, strict=True))
-
-
-def test_factored_products_equal_direct_ones(parts):
-    for fast, slow in zip(*(eqx.filter_jit(f)(*parts) for f in (factored, direct)), strict=True):
-        np.testing.assert_allclose(fast, slow, rtol=1e-4, atol=1e-5)
-
-
-def test_factored_gradients_equal_direct_ones(parts):
-    def gradients(products):
-        return eqx.filter_jit(
-            eqx.filter_grad(lambda parts: sum(jnp.sin(x).sum() for x in products(*parts)))
-        )(parts)
-
-    for fast, slow in zip(
-        *(jax.tree.leaves(gradients(f)) for f in (factored, direct)), strict=True
-    ):
-        np.testing.assert_allclose(fast, slow, rtol=1e-4, atol=1e-4)
+    arrays = [jr.normal(k, s) for k, s in zip(jr.split(KEY, 4), shapes, strict=True)]
+    with jax.enable_x64(True):
+        inputs = double((encoder, *arrays))
+        fast, reference = (steepness(inputs, form) for form in (lambda x: x, DirectGridEncoder))
+    for ours, wanted in zip(jax.tree.leaves(fast), jax.tree.leaves(reference), strict=True):
+        np.testing.assert_allclose(ours, wanted, rtol=0, atol=EXACT * np.abs(wanted).max())
