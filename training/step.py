@@ -1,5 +1,7 @@
 """One step of training, as a pure function of the state before it."""
 
+import math
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -64,7 +66,8 @@ def loss(
     reconstruction = (jax.nn.softmax(logits, axis=0)[..., None] * colours).sum(axis=0)
     error = jnp.square(reconstruction - target).sum(axis=-1)
     if config.ownership:
-        weight = jnp.where(step < OWNERSHIP_START * config.steps, 0, config.ownership)
+        objects_first = math.ceil(OWNERSHIP_START * config.steps)
+        weight = jnp.where(step < objects_first, 0, config.ownership)
         error = error + weight * ownership(colours, logits, target)
     return error.mean() * (height * width)
 
