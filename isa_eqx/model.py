@@ -90,6 +90,11 @@ class ISA(AbstractPretrained):
         """What frames mean to this model."""
         return self.attention.symmetry
 
+    @property
+    def layer_dtype(self) -> DTypeLike | None:
+        """What layers compute in; `None` for the precision of weights and image."""
+        return jnp.bfloat16 if self.config.dtype == "bfloat16" else None
+
     def __call__(
         self,
         image: Shaped[Array, "..."],
@@ -131,12 +136,19 @@ class ISA(AbstractPretrained):
             frames = self.symmetry.initial(self.config.num_slots, image.dtype, key=key)
         _check_frames(frames, self.config.num_slots)
         start: Frame = jax.tree.map(lambda x: x.astype(image.dtype), frames)
-        features, grid = self.encoder(image, self._dtype)
+        features, grid = self.encode(image)
+        return self.attention(features, grid, self.initial_slots, start, self.layer_dtype)
+
+    def encode(
+        self, image: Float[Array, "h w 3"]
+    ) -> tuple[Float[Array, "n c"], Float[Array, "n 2"]]:
+        """The features that slots attend to, and where in the image they are, as (y, x)."""
+        features, grid = self.encoder(image, self.layer_dtype)
         if self.position_embedding is not None:
-            features = self.position_embedding(features, grid, self._dtype)
+            features = self.position_embedding(features, grid, self.layer_dtype)
         if self.config.learnt_grid:
             features, grid = features[:, :-2], features[:, -2:]
-        return self.attention(features, grid, self.initial_slots, start, self._dtype)
+        return features, grid
 
     def decode(
         self, slots: Float[Array, "k d"], frames: Frame, *, recompute: bool = False
@@ -176,12 +188,7 @@ class ISA(AbstractPretrained):
     def _decode(
         self, slots: Float[Array, "k d"], frames: Frame, grid: Float[Array, "m 2"]
     ) -> Float[Array, "k p 4"]:
-        return self.decoder(slots, self.symmetry.relative(frames, grid), self._dtype)
-
-    @property
-    def _dtype(self) -> DTypeLike | None:
-        """What layers compute in, if not in the precision of weights and image."""
-        return jnp.bfloat16 if self.config.dtype == "bfloat16" else None
+        return self.decoder(slots, self.symmetry.relative(frames, grid), self.layer_dtype)
 
     @classmethod
     def config_from_dict(cls, fields: dict[str, Any]) -> ISAConfig:

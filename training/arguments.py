@@ -7,7 +7,9 @@ from typing import Annotated
 import tyro
 
 _HINT = "(default: the preset's)"
-_OfPreset = Annotated[int | None, tyro.conf.arg(metavar="INT", help_behavior_hint=_HINT)]
+OfPreset = Annotated[int | None, tyro.conf.arg(metavar="INT", help_behavior_hint=_HINT)]
+
+Recompute = Annotated[bool | None, tyro.conf.arg(metavar="{True,False}", help_behavior_hint=_HINT)]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,11 +33,11 @@ class What:
 class HowMuch:
     """How much of it."""
 
-    steps: _OfPreset = None
+    steps: OfPreset = None
     """Updates of the weights."""
-    batch_size: _OfPreset = None
+    batch_size: OfPreset = None
     """Images in each step."""
-    train_examples: _OfPreset = None
+    train_examples: OfPreset = None
     """Images in the training set."""
 
 
@@ -46,9 +48,7 @@ class How:
     dtype: Annotated[str | None, tyro.conf.arg(metavar="STR", help_behavior_hint=_HINT)] = None
     """What convolutions and matrix products compute in: float32, or bfloat16 for a GPU or TPU, with
     parameters, softmax, normalisation, frames and loss in float32."""
-    recompute: Annotated[
-        bool | None, tyro.conf.arg(metavar="{True,False}", help_behavior_hint=_HINT)
-    ] = None
+    recompute: Recompute = None
     """Whether the decoder holds one slot's layers at a time and computes them twice: a tenth of the
     memory. False where memory is plenty, or on a CPU, whose compiler is slow at it."""
 

@@ -1,0 +1,59 @@
+"""The command lines of the benchmarks."""
+
+import dataclasses
+import sys
+from typing import TypeVar
+
+import tyro
+
+from training.arguments import OfPreset
+from training.config import TrainConfig
+from training.presets import preset
+
+Arguments = TypeVar("Arguments", bound="What")
+
+
+@dataclasses.dataclass(frozen=True)
+class What:
+    """What is measured, and how."""
+
+    dataset: str
+    """Whose model: tetrominoes, objects_room, clevr, clevrtex, multishapenet_easy, waymo_open."""
+    variant: str = "isa-t"
+    """The symmetry of the slots: sa, isa-t, isa-ts or isa-tsr."""
+    preset: str = "paper"
+    """The recipe; python -m training.presets prints them all."""
+    batch_size: OfPreset = None
+    """Images at once."""
+    dtype: str = "float32"
+    """What convolutions and matrix products compute in: float32 or bfloat16."""
+    repeats: int = 5
+    """Timed calls of each program; with 0 they are compiled but not run."""
+    json: bool = False
+    """Print one line of JSON to standard output, and the table to standard error."""
+
+    def config(self) -> TrainConfig:
+        """The recipe; a `ValueError` says what is wrong with it."""
+        if self.repeats < 0:
+            raise ValueError(f"--repeats must be at least 0, got {self.repeats}.")
+        return preset(
+            self.dataset,
+            self.variant,
+            self.preset,
+            batch_size=self.batch_size,
+            dtype=self.dtype,
+        )
+
+
+def parse(kind: type[Arguments], program: str, description: str) -> tuple[Arguments, TrainConfig]:
+    """Read the command line; `--help` and mistakes end the program here, in a sentence."""
+    arguments = tyro.cli(
+        kind,
+        prog=f"python -m {program}",
+        description=description,
+        config=(tyro.conf.FlagCreatePairsOff,),
+    )
+    try:
+        return arguments, arguments.config()
+    except ValueError as error:
+        sys.exit(f"error: {error}")

@@ -1,0 +1,42 @@
+"""A whole step of training and its parts, and the step with attention in its direct form:
+`python -m benchmarks.step --dataset clevr --variant isa-tsr --dtype bfloat16`.
+"""
+
+import dataclasses
+
+from training.arguments import Recompute
+from training.config import TrainConfig
+
+from . import parts
+from .arguments import What, parse
+from .forms import differences, forms, model
+from .measure import costs
+from .report import report
+
+
+@dataclasses.dataclass(frozen=True)
+class Step(What):
+    """What is measured, and how."""
+
+    recompute: Recompute = None
+    """Whether the decoder holds one slot's layers at a time and computes them twice."""
+
+    def config(self) -> TrainConfig:
+        config = super().config()
+        if self.recompute is None:
+            return config
+        return dataclasses.replace(config, recompute=self.recompute)
+
+
+def main(what: Step, config: TrainConfig) -> None:
+    """Measure the step and what it is made of; what is left over is loss and optimiser."""
+    programs, apart = forms(parts.step, config), {}
+    if "direct" in programs and what.repeats:
+        apart = differences(parts.gradient, config)
+    for part in (parts.encoder, parts.attention, parts.decoder):
+        programs[part.__name__] = part(config, model(config))
+    report("step", config, costs(programs, what.repeats), apart, what.json)
+
+
+if __name__ == "__main__":
+    main(*parse(Step, "benchmarks.step", "A step of training, its parts, and its direct form."))

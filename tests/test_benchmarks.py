@@ -1,0 +1,105 @@
+"""The benchmarks: what they count, and that they print what they say."""
+
+import json
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from benchmarks import attention, step
+from benchmarks.arguments import What
+from benchmarks.forms import largest_difference
+from benchmarks.measure import costs, flops
+from isa_eqx import ISAConfig
+from training.config import TrainConfig
+
+from .conftest import MODELS
+
+X, KERNEL = jnp.ones((6, 8)), jnp.ones((5, 3, 3, 3))
+
+
+def counted(function, *arguments):
+    return flops(jax.make_jaxpr(function)(*arguments).jaxpr)
+
+
+def test_a_product_costs_two_operations_for_each_pair():
+    assert counted(lambda x: x @ x.T, X) == 2 * 6 * 8 * 6
+    batch = jnp.ones((7, 6, 8))
+    assert counted(lambda x: jnp.einsum("bij,bkj->bik", x, x), batch) == 7 * 2 * 6 * 8 * 6
+
+
+def test_a_loop_costs_its_length():
+    def loop(x):
+        return jax.lax.scan(lambda carry, _: (carry @ x.T @ x, None), x, length=5)[0]
+
+    assert counted(loop, X) == 5 * 2 * counted(lambda x: x @ x.T, X)
+    assert counted(jax.checkpoint(lambda x: x @ x.T), X) == counted(lambda x: x @ x.T, X)
+
+
+@pytest.mark.parametrize("stride", [1, 2])
+def test_a_convolution_costs_its_taps_and_its_gradients_the_same(stride):
+    def convolved(image, kernel):
+        return jax.lax.conv_general_dilated(image, kernel, (stride, stride), "SAME")
+
+    image = jnp.ones((2, 3, 8, 8))
+    once = 2 * (2 * 5 * (8 // stride) ** 2) * (3 * 3 * 3)
+    assert counted(convolved, image, KERNEL) == once
+    for argument in (0, 1):
+        slope = jax.grad(lambda *inputs: convolved(*inputs).sum(), argument)
+        assert counted(slope, image, KERNEL) == 2 * once
+
+
+def test_costs_of_a_program():
+    cost = costs({"product": (lambda x: x @ x.T, (X,))}, repeats=3)["product"]
+    assert len(cost.seconds) == 3 and min(cost.seconds) <= cost.median <= max(cost.seconds)
+    assert cost.gigaflops == pytest.approx(2 * 6 * 8 * 6 / 1e9)
+    record = cost.to_dict(batch_size=4, peak=1.0)
+    assert record["images_per_second"] == pytest.approx(4 / cost.median)
+    assert record["share_of_peak"] == pytest.approx(cost.gigaflops / cost.median)
+
+
+def test_a_difference_is_relative_to_each_array():
+    wanted = {"a": np.asarray([100.0, -200.0]), "b": np.asarray([0.1])}
+    assert largest_difference(wanted, wanted) == 0
+    ours = {"a": np.asarray([100.0, -201.0]), "b": np.asarray([0.2])}
+    assert largest_difference(ours, wanted) == pytest.approx(1.0)
+    ours["b"] = wanted["b"]
+    assert largest_difference(ours, wanted) == pytest.approx(1 / 200)
+
+
+def test_an_array_of_zeros_is_held_against_a_typical_one():
+    wanted = {"a": np.asarray([3.0]), "b": np.asarray([5.0]), "zero": np.zeros(2)}
+    ours = wanted | {"zero": np.asarray([0.0, 0.3])}
+    assert largest_difference(ours, wanted) == pytest.approx(0.1)
+
+
+def recipe():
+    model = ISAConfig(**MODELS["isa-t"])
+    return TrainConfig("tetrominoes", "small", model, batch_size=3, loss_pixels=20, ownership=0.1)
+
+
+def test_the_step_is_printed_as_a_table_or_as_json(capsys):
+    step.main(step.Step("tetrominoes", repeats=1, json=True), recipe())
+    printed = capsys.readouterr()
+    record = json.loads(printed.out)
+    assert list(record["programs"]) == ["fast", "direct", "encoder", "attention", "decoder"]
+    fast, direct = record["programs"]["fast"], record["programs"]["direct"]
+    assert record["speedup"] == pytest.approx(direct["seconds"] / fast["seconds"])
+    memory = fast["temporary_bytes"] / direct["temporary_bytes"]
+    assert record["memory_ratio"] == pytest.approx(memory)
+    assert record["largest_difference"] < 1e-11
+    assert record["difference_of_values"] < 1e-4 and record["difference_of_gradients"] < 1e-3
+    assert "tetrominoes, isa-t, small, float32, batch of 3" in printed.err
+
+
+def test_attention_can_be_compiled_without_running(capsys):
+    attention.main(What("tetrominoes", repeats=0), recipe())
+    printed = capsys.readouterr().out
+    assert printed.count("not run") == 2 and "the memory of direct" in printed
+
+
+def test_sa_has_no_direct_form():
+    what = What("tetrominoes", variant="sa")
+    with pytest.raises(SystemExit, match="isa-t"):
+        attention.main(what, what.config())
