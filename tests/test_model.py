@@ -193,3 +193,20 @@ def test_a_frame_keeps_the_identity_where_a_symmetry_has_none(small, out):
 def test_a_config_that_is_none_is_refused(fields, message):
     with pytest.raises(ValueError, match=message):
         ISAConfig.from_dict(fields)
+
+
+@pytest.mark.parametrize("kind", ["isa-t", "isa-tsr"])
+def test_a_decoder_that_recomputes_paints_the_same_with_the_same_slopes(kind):
+    model = filled(ISAConfig(**MODELS[kind]))
+    slots, frames = model.initial_slots, model.symmetry.initial(3, jnp.float32, key=KEY)
+
+    @eqx.filter_jit
+    @eqx.filter_value_and_grad
+    def painted(inputs, recompute):
+        model, slots, frames = inputs
+        decoded = model.decode(slots, frames, recompute=recompute)
+        return jnp.sin(decoded.mask_logits).sum() + jnp.sin(decoded.slot_reconstructions).sum()
+
+    ours, wanted = (painted((model, slots, frames), recompute) for recompute in (True, False))
+    for one, other in zip(jax.tree.leaves(ours), jax.tree.leaves(wanted), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-4)
