@@ -10,7 +10,7 @@ import jax.random as jr
 import numpy as np
 import pytest
 
-from isa_eqx import VARIANTS, ISAConfig
+from isa_eqx import VARIANTS, ISAConfig, published
 from training import checkpoint, presets
 from training.config import TrainConfig
 from training.data import load
@@ -194,6 +194,18 @@ def test_there_is_a_preset_for_every_dataset_and_variant(place, variant):
         assert bool(config.model.encoder_blocks) == (dataset == "waymo_open" or "resnet" in name)
 
 
+def test_a_preset_recomputes_where_memory_binds_unless_told():
+    assert preset("clevr").recompute and not preset("objects_room").recompute
+    assert not preset("clevr", recompute=False).recompute
+
+
+def test_a_preset_computes_in_the_dtype_it_is_told():
+    assert preset("clevr").model.dtype == "float32"
+    assert preset("clevr", dtype="bfloat16").model == published("clevr", dtype="bfloat16")
+    with pytest.raises(ValueError, match="Unknown dtype 'bf16'.*Did you mean 'bfloat16'"):
+        preset("clevr", dtype="bf16")
+
+
 def test_the_table_of_presets_names_every_command():
     printed = "\n".join(presets.describe(*place) for place in presets.PRESETS)
     for dataset, name in presets.PRESETS:
@@ -208,8 +220,10 @@ def test_single_pixels_are_no_loss_for_a_decoder_of_whole_images():
 
 @pytest.mark.parametrize("variant", VARIANTS)
 @pytest.mark.parametrize("strides", [(), (2,)])
-def test_a_step_of_every_variant_and_decoder_has_the_shapes_of_its_state(variant, strides):
-    config = as_variant(WHOLE, variant, image_size=(20, 20), decoder_strides=strides)
+@pytest.mark.parametrize(("dtype", "recompute"), [("float32", False), ("bfloat16", True)])
+def test_a_step_has_the_shapes_and_precision_of_its_state(variant, strides, dtype, recompute):
+    changes = dict(image_size=(20, 20), decoder_strides=strides, dtype=dtype)
+    config = dataclasses.replace(as_variant(WHOLE, variant, **changes), recompute=recompute)
     images = jax.ShapeDtypeStruct((3, 20, 20, 3), jnp.uint8)
     state = eqx.filter_eval_shape(start, config)
     after, _ = eqx.filter_eval_shape(train_step, images, state, config)
