@@ -61,7 +61,8 @@ class ISA(AbstractPretrained):
     """Invariant Slot Attention (Biza et al. 2023), or plain Slot Attention as its variant `sa`.
 
     It sees one image; a batch is a `jax.vmap`. It computes in the precision of its weights and
-    image, unless its config says `bfloat16`.
+    image, unless its config says `bfloat16`. Differentiate it in reverse, by `jax.grad` or
+    `jax.vjp`: the invariant variants have no forward-mode derivative.
     """
 
     encoder: Encoder
