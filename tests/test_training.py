@@ -216,6 +216,8 @@ def test_the_table_of_presets_names_every_command():
 def test_single_pixels_are_no_loss_for_a_decoder_of_whole_images():
     with pytest.raises(ValueError, match="loss_pixels must be None for a convolutional decoder"):
         as_variant(TINY, "isa-t", image_size=(36, 36), decoder_strides=(2,))
+    with pytest.raises(ValueError, match="recompute must be False with loss_pixels"):
+        preset("tetrominoes", name="quick", recompute=True)
 
 
 @pytest.mark.parametrize("variant", VARIANTS)

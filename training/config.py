@@ -54,6 +54,8 @@ class TrainConfig:
             raise ValueError(
                 "loss_pixels must be None for a convolutional decoder, which paints whole images."
             )
+        if self.loss_pixels is not None and self.recompute:
+            raise ValueError("recompute must be False with loss_pixels: it is for whole images.")
 
     def to_dict(self) -> dict[str, Any]:
         """The fields as JSON types."""
