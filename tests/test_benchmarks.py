@@ -74,16 +74,16 @@ def test_an_array_of_zeros_is_held_against_a_typical_one():
     assert largest_difference(ours, wanted) == pytest.approx(0.1)
 
 
-def recipe():
-    model = ISAConfig(**MODELS["isa-t"])
+def recipe(variant, **changes):
+    model = ISAConfig(**MODELS[variant] | changes)
     return TrainConfig("tetrominoes", "small", model, batch_size=3, loss_pixels=20, ownership=0.1)
 
 
-def test_the_step_is_printed_as_a_table_or_as_json(capsys):
-    step.main(step.Step("tetrominoes", repeats=1, json=True), recipe())
+def test_attention_is_printed_as_json_and_as_a_table_beside_it(capsys):
+    config = recipe("isa-t", relative_values=False)
+    attention.main(What("tetrominoes", repeats=1, json=True), config)
     printed = capsys.readouterr()
     record = json.loads(printed.out)
-    assert list(record["programs"]) == ["fast", "direct", "encoder", "attention", "decoder"]
     fast, direct = record["programs"]["fast"], record["programs"]["direct"]
     assert record["speedup"] == pytest.approx(direct["seconds"] / fast["seconds"])
     memory = fast["temporary_bytes"] / direct["temporary_bytes"]
@@ -93,10 +93,15 @@ def test_the_step_is_printed_as_a_table_or_as_json(capsys):
     assert "tetrominoes, isa-t, small, float32, batch of 3" in printed.err
 
 
-def test_attention_can_be_compiled_without_running(capsys):
-    attention.main(What("tetrominoes", repeats=0), recipe())
-    printed = capsys.readouterr().out
-    assert printed.count("not run") == 2 and "the memory of direct" in printed
+def test_the_parts_of_a_step_add_up_also_where_they_are_not_run(capsys):
+    step.main(step.Step("tetrominoes", repeats=0, json=True), recipe("sa"))
+    printed = capsys.readouterr()
+    record = json.loads(printed.out)
+    assert list(record["programs"]) == ["fast", "encoder", "attention", "decoder"]
+    assert record["speedup"] is None and "largest_difference" not in record
+    assert printed.err.count("not run") == 4
+    parts = [record["programs"][part]["gigaflops"] for part in ("encoder", "attention", "decoder")]
+    assert sum(parts) == pytest.approx(record["programs"]["fast"]["gigaflops"], rel=0.01)
 
 
 def test_sa_has_no_direct_form():
