@@ -13,7 +13,7 @@ import tyro
 from matplotlib.figure import Figure
 from tyro.conf import Positional
 
-from hub import atomic_file
+from training.pictures import save_plot
 
 COLOURS = {"float32": "#4c78a8", "bfloat16": "#f58518"}
 END = 1000  # steps that the loss at the end is the mean of
@@ -71,11 +71,7 @@ def draw(runs: Sequence[dict[str, Any]], path: Path) -> None:
     left.set(xlabel="step", ylabel="loss per image", yscale="log")
     right.set(xlabel="step", ylabel="FG-ARI, 200 validation images", ylim=(0, 1.02))
     right.legend(frameon=False, loc="lower right")
-    for axis in (left, right):
-        axis.grid(alpha=0.25)
-        axis.spines[["top", "right"]].set_visible(False)
-    with atomic_file(path) as temporary:
-        figure.savefig(temporary, dpi=130, format="png")
+    save_plot(figure, path)
 
 
 if __name__ == "__main__":

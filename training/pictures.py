@@ -92,7 +92,12 @@ def draw_curve(metrics: Path, path: Path, title: str) -> None:
         right.plot(*_series(records, f"validation_{name}"), ".-", color=colour, label=label)
     right.set(xlabel="step", ylabel="validation score", ylim=(min(0, right.get_ylim()[0]), 1.02))
     right.legend(frameon=False, loc="lower right")
-    for axis in (left, right):
+    save_plot(figure, path)
+
+
+def save_plot(figure: Any, path: Path) -> None:
+    """Write a figure of curves in the style of this project."""
+    for axis in figure.axes:
         axis.grid(alpha=0.25)
         axis.spines[["top", "right"]].set_visible(False)
     with atomic_file(path) as temporary:
