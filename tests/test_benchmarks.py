@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from benchmarks import attention, step
+from benchmarks import attention, curves, step
 from benchmarks.arguments import What
 from benchmarks.forms import largest_difference
 from benchmarks.measure import costs, flops
@@ -108,3 +108,32 @@ def test_sa_has_no_direct_form():
     what = What("tetrominoes", variant="sa")
     with pytest.raises(SystemExit, match="isa-t"):
         attention.main(what, what.config())
+
+
+def finished(folder, dtype, seed, score):
+    """A run of 2,000 steps, as training.run leaves it."""
+    recipe = dict(seed=seed, steps=2000, model=dict(dtype=dtype))
+    records = [dict(step=step, loss=step / 100) for step in range(50, 2001, 50)]
+    records += [dict(step=2000, validation_fg_ari=score)]
+    records += [dict(step=2000, final_fg_ari=score, final_ari=0.5, final_mse=0.01)]
+    folder.mkdir()
+    (folder / "train.json").write_text(json.dumps(recipe))
+    (folder / "metrics.jsonl").write_text("\n".join(map(json.dumps, records)))
+    return folder
+
+
+def test_runs_are_listed_by_precision_and_seed_with_their_medians(tmp_path, capsys):
+    made = [("bfloat16", 1, 0.7), ("float32", 2, 0.4), ("float32", 0, 0.8), ("float32", 1, 0.6)]
+    runs = [finished(tmp_path / f"{dtype}-{seed}", dtype, seed, s) for dtype, seed, s in made]
+    curves.main(tuple(runs), tmp_path / "curves.png")
+    rows = [line.split(" | ") for line in capsys.readouterr().out.splitlines()[2:]]
+    assert [row[1] for row in rows] == ["0", "1", "2", "median", "1", "median"]
+    assert [row[3] for row in rows] == ["0.800", "0.600", "0.400", "0.600", "0.700", "0.700"]
+    assert {row[2] for row in rows} == {"15.25"}  # the mean loss of steps 1050 to 2000
+    assert (tmp_path / "curves.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_folder_that_is_no_finished_run_is_named(tmp_path):
+    with pytest.raises(SystemExit, match=f"{tmp_path} is no finished run"):
+        curves.main((tmp_path,), tmp_path / "curves.png")
+    assert not list(tmp_path.iterdir())
