@@ -4,7 +4,7 @@ import dataclasses
 import math
 import statistics
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import jax
@@ -85,11 +85,23 @@ def flops(jaxpr: Jaxpr) -> float:
 
     XLA's own count takes the body of a loop once.
     """
-    return float(sum(flops_of(equation) for equation in jaxpr.eqns))
+    return float(sum(times * flops_of(equation) for equation, times in equations(jaxpr)))
+
+
+def equations(jaxpr: Jaxpr, times: int = 1) -> Iterator[tuple[JaxprEqn, int]]:
+    """All that a program does, also inside of its functions and loops, and how many times."""
+    for equation in jaxpr.eqns:
+        inside = jax.tree.leaves(list(equation.params.values()), is_leaf=_is_jaxpr)
+        bodies = [getattr(x, "jaxpr", x) for x in inside if _is_jaxpr(x)]
+        length = equation.params["length"] if equation.primitive.name == "scan" else 1
+        for body in bodies:
+            yield from equations(body, times * length)
+        if not bodies:
+            yield equation, times
 
 
 def flops_of(equation: JaxprEqn) -> float:
-    """Those of one step of a program."""
+    """Operations of a matrix product or a convolution; 0 for all else."""
     parameters = equation.params
     if equation.primitive.name == "dot_general":
         (contracted, _), _ = parameters["dimension_numbers"]
@@ -101,9 +113,7 @@ def flops_of(equation: JaxprEqn) -> float:
         inner = math.prod(kernel) / outputs / parameters["batch_group_count"]
         spread = math.prod(parameters["lhs_dilation"])  # zeros between, which cost nothing
         return 2 * inner * math.prod(_shape(equation.outvars[0])) / spread
-    times = parameters.get("length", 1) if equation.primitive.name == "scan" else 1
-    inside = jax.tree.leaves(list(parameters.values()), is_leaf=_is_jaxpr)
-    return times * sum(flops(getattr(j, "jaxpr", j)) for j in inside if _is_jaxpr(j))
+    return 0
 
 
 def _shape(variable: Any) -> tuple[int, ...]:

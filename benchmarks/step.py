@@ -33,8 +33,9 @@ def main(what: Step, config: TrainConfig) -> None:
     programs, apart = forms(parts.step, config), {}
     if "direct" in programs and what.repeats:
         apart = differences(parts.gradient, config)
+    fast = model(config)
     for part in (parts.encoder, parts.attention, parts.decoder):
-        programs[part.__name__] = part(config, model(config))
+        programs[part.__name__] = part(config, fast)
     report("step", config, costs(programs, what.repeats), apart, what.json)
 
 
