@@ -37,7 +37,6 @@ class ISAConfig:
     - `decoder_channels`: one entry per layer.
     - `decoder_strides`: one entry per layer if they are 5×5 convolutions, transposed where above
       1; `()` for an MLP at every pixel.
-
     - `dtype`: `bfloat16` computes convolutions and matrix products over pixels in it, and leaves
       parameters, softmax, normalisation, frames and loss in float32; `float32` computes all in the
       precision of weights and image.
