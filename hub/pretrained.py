@@ -1,17 +1,25 @@
-"""Models that are saved to a folder and come back from it."""
+"""Models that are saved to a folder or the Hub, and come back from it."""
 
 import abc
-import json
+import math
+import os
+import tempfile
 from pathlib import Path
-from typing import Any, Protocol, TypeVar, runtime_checkable
+from typing import Any, ClassVar, Protocol, TypeVar, runtime_checkable
 
 import equinox as eqx
 import jax
+import jax.numpy as jnp
+from jax.sharding import Sharding
+from jaxtyping import DTypeLike
 
-from . import tree
+from . import config_file, remote, tree
+from .card import addressed
 from .files import atomic_file
+from .upload import CARD, upload
 
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
+HEADER = 2**20  # bytes of a weights file beside its numbers, at most
 
 
 @runtime_checkable
@@ -27,11 +35,12 @@ Model = TypeVar("Model", bound="AbstractPretrained")
 
 
 class AbstractPretrained(eqx.Module):
-    """A model that `cls(config, key=…)` builds, and so a folder can hold.
+    """A model that `cls(config, key=…)` builds, and so a folder or a repo of the Hub can hold.
 
-    The folder has `config.json` and `model.safetensors`, the layout of the Hugging Face Hub.
+    That has `config.json`, `model.safetensors` and a model card, `README.md`.
     """
 
+    model_type: ClassVar[str]
     config: eqx.AbstractVar[Any]
 
     @classmethod
@@ -39,34 +48,123 @@ class AbstractPretrained(eqx.Module):
     def config_from_dict(cls, fields: dict[str, Any]) -> Config:
         """The inverse of `config.to_dict()`; a `ValueError` for anything else."""
 
-    def save_pretrained(self, folder: str | Path) -> None:
-        """Write the model into a folder, made if absent; other files in it stay."""
-        folder = Path(folder)
-        tree.write(self, folder / WEIGHTS)
-        with atomic_file(folder / CONFIG) as temporary:
-            temporary.write_text(json.dumps(self.config.to_dict(), indent=2) + "\n")
+    @abc.abstractmethod
+    def card(self, name: str) -> str:
+        """A model card of what can be said of any such model; `name` is what it is loaded by."""
 
-    @classmethod
-    def from_pretrained(cls: type[Model], folder: str | Path) -> Model:
-        """Read a model that `save_pretrained` wrote.
-
-        Raises a `ValueError` if the folder or a file is absent or damaged, or if the weights are
-        not exactly those of the configuration: every missing, unexpected and wrongly shaped one.
+    def save_pretrained(self, folder: str | os.PathLike[str]) -> None:
+        """Write the model into a folder, made if absent; other files in it stay, and so does a
+        card, `README.md`, that is there.
         """
         folder = Path(folder)
-        try:
-            config = cls.config_from_dict(json.loads((folder / CONFIG).read_text()))
-        except OSError as error:
-            raise ValueError(f"{folder} holds no {cls.__name__}: no {CONFIG} there.") from error
-        except (ValueError, TypeError) as error:
-            raise ValueError(
-                f"{folder / CONFIG} is no config of {cls.__name__}: {error}"
-            ) from error
+        tree.write(self, folder / WEIGHTS)
+        config_file.write(folder / CONFIG, self.model_type, self.config.to_dict())
+        if not (folder / CARD).exists():
+            with atomic_file(folder / CARD) as temporary:
+                temporary.write_text(self.card(str(folder)), encoding="utf-8")
+
+    def push_to_hub(
+        self,
+        repo_id: str,
+        *,
+        private: bool | None = None,
+        revision: str | None = None,
+        commit_message: str = "Upload model",
+        create_pr: bool = False,
+        token: remote.Token = None,
+    ) -> str:
+        """Upload the model in one commit, and return its address; a card that is there stays.
+
+        - `repo_id`: `user/name`, made if absent.
+        - `private`: of a repo that is new; `None` for what its owner has set.
+        - `revision`: the branch, made if absent; `None` for the default one.
+        - `create_pr`: propose the commit as a pull request.
+        - `token`: `None` for the one that is logged in.
+
+        Raises a `ValueError` for a name that is none and without permission, and a
+        `ConnectionError` if the Hub does not answer; then the repo is as it was.
+        """
+        with tempfile.TemporaryDirectory() as folder:
+            self.save_pretrained(folder)
+            files: dict[str, Path | bytes] = {n: Path(folder) / n for n in (CONFIG, WEIGHTS)}
+            files[CARD] = addressed((Path(folder) / CARD).read_text("utf-8"), repo_id).encode()
+            return upload(
+                files,
+                repo_id,
+                keep_card=True,
+                private=private,
+                revision=revision,
+                commit_message=commit_message,
+                create_pr=create_pr,
+                token=token,
+            )
+
+    @classmethod
+    def from_pretrained(
+        cls: type[Model],
+        repo_or_folder: str | os.PathLike[str],
+        *,
+        revision: str | None = None,
+        token: remote.Token = None,
+        cache_dir: str | os.PathLike[str] | None = None,
+        force_download: bool = False,
+        local_files_only: bool = False,
+        dtype: DTypeLike | None = None,
+        sharding: Sharding | None = None,
+    ) -> Model:
+        """Read a model that `save_pretrained` or `push_to_hub` wrote.
+
+        - `repo_or_folder`: a folder, or `user/name` or `user/name@revision` on the Hugging Face
+          Hub. A folder of that name wins, and the network is left alone.
+        - `revision`: branch, tag or commit; `None` for `main`.
+        - `token`: `None` for the one that is logged in, `False` for none.
+        - `cache_dir`: where downloads are kept; `None` for the Hub's cache.
+        - `force_download`: also what is in the cache.
+        - `local_files_only`: from the cache or not at all.
+        - `dtype`: of the weights; `None` as saved. Images must have the same one.
+        - `sharding`: where weights go, each device reading its part; `None` for the default device.
+
+        Only JSON and safetensors are read, and a foreign file can neither run anything nor make
+        much memory or disk be taken. Raises a `ValueError` if there is no such model or no
+        permission to read it, if a file is damaged, and if the weights are not exactly those of
+        the configuration: every missing, unexpected and wrongly shaped one. Raises a
+        `ConnectionError` if the Hub does not answer and the cache does not have it.
+        """
+        dtype = None if dtype is None else _floating(dtype)
+        place = remote.source(
+            repo_or_folder,
+            revision=revision,
+            token=token,
+            cache_dir=cache_dir,
+            force_download=force_download,
+            local_files_only=local_files_only,
+        )
+        config = cls._read_config(place.fetch(CONFIG, config_file.LARGEST))
         skeleton = eqx.filter_eval_shape(cls, config, key=jax.random.key(0))
-        arrays = tree.read(folder / WEIGHTS)
+        numbers = sum(map(math.prod, tree.named_shapes(skeleton).values()))
+        weights = place.fetch(WEIGHTS, HEADER + 8 * numbers)
         try:
-            return tree.fill(skeleton, arrays)
+            return tree.read(skeleton, weights, dtype=dtype, sharding=sharding)
         except ValueError as error:
-            raise ValueError(
-                f"{folder / WEIGHTS} is not the {cls.__name__} of {CONFIG}: {error}"
-            ) from error
+            raise ValueError(f"{weights} is not the {cls.__name__} of {CONFIG}: {error}") from error
+
+    @classmethod
+    def _read_config(cls, path: Path) -> Config:
+        fields = config_file.read(path, cls.model_type)
+        try:
+            return cls.config_from_dict(fields)
+        except ValueError as error:
+            raise ValueError(f"{path} is no config of {cls.__name__}: {error}") from error
+
+
+def _floating(dtype: DTypeLike) -> jnp.dtype:
+    """A dtype that weights can have; a `ValueError` for any other."""
+    try:
+        wanted = jnp.dtype(dtype)
+    except TypeError:
+        raise ValueError(f"dtype must be a floating one, got {dtype!r:.60}.") from None
+    if not jnp.issubdtype(wanted, jnp.floating):
+        raise ValueError(f"dtype must be a floating one, got {wanted}.")
+    if jax.dtypes.canonicalize_dtype(wanted) != wanted:
+        raise ValueError(f"dtype {wanted} needs jax.config.update('jax_enable_x64', True).")
+    return wanted

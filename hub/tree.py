@@ -1,6 +1,7 @@
 """A pytree as named arrays, in memory and as a safetensors file."""
 
-from collections.abc import Mapping
+import contextlib
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -10,10 +11,19 @@ import jax.numpy as jnp
 import numpy as np
 import safetensors
 import safetensors.numpy
+from jax.sharding import Sharding
+from jaxtyping import DTypeLike
 
 from .files import atomic_file
 
 T = TypeVar("T")
+MOST_UNEXPECTED = 20  # names of a message
+
+# What safetensors calls the types that JAX has.
+_DTYPES = dict(
+    BOOL="bool", I8="int8", I16="int16", I32="int32", I64="int64", U8="uint8", U16="uint16",
+    U32="uint32", U64="uint64", F16="float16", BF16="bfloat16", F32="float32", F64="float64",
+)  # fmt: skip
 
 
 def _is_tensor(leaf: Any) -> bool:
@@ -38,23 +48,12 @@ def named_shapes(tree: Any) -> dict[str, tuple[int, ...]]:
 def fill(tree: T, arrays: Mapping[str, np.ndarray | jax.Array]) -> T:
     """The tree with every array, or `jax.ShapeDtypeStruct` in its place, replaced by name.
 
-    The new arrays keep their own dtypes. Raises a `ValueError` that lists every name that is
-    missing, unexpected, or of another shape.
+    The new arrays keep their own precision. Raises a `ValueError` that lists every name that is
+    missing, unexpected, of another shape, or of a dtype that is not the tree's (any floating one
+    will do for another).
     """
-    wanted = _named(tree)
-    problems = [f"missing {name} {wanted[name].shape}" for name in wanted.keys() - arrays.keys()]
-    problems += [f"unexpected {name}" for name in arrays.keys() - wanted.keys()]
-    problems += [
-        f"{name} should be {wanted[name].shape}, is {arrays[name].shape}"
-        for name in wanted.keys() & arrays.keys()
-        if wanted[name].shape != arrays[name].shape
-    ]
-    if problems:
-        raise ValueError("the tensors do not fit: " + "; ".join(sorted(problems)) + ".")
-    tensors, rest = eqx.partition(tree, _is_tensor)
-    values = [jnp.asarray(arrays[name]) for name in wanted]
-    tensors = jax.tree.unflatten(jax.tree.structure(tensors), values)
-    return eqx.combine(tensors, rest)
+    _check(_named(tree), arrays)
+    return _replace(tree, lambda name: jnp.asarray(arrays[name]))
 
 
 def write(tree: Any, path: Path) -> None:
@@ -63,11 +62,85 @@ def write(tree: Any, path: Path) -> None:
         temporary.write_bytes(safetensors.numpy.save(named_arrays(tree)))
 
 
-def read(path: Path) -> dict[str, np.ndarray]:
-    """The named arrays of a safetensors file; a `ValueError` says if it is absent or damaged."""
+def read(
+    tree: T, path: Path, *, dtype: DTypeLike | None = None, sharding: Sharding | None = None
+) -> T:
+    """The tree filled as by `fill`, one tensor after another, from a safetensors file.
+
+    - `dtype`: of the floating arrays; `None` leaves them as they are in the file.
+    - `sharding`: where arrays go. Every device is handed its part of the file, so that no host
+      ever holds more than its own.
+
+    Names, shapes and dtypes are compared before a tensor is read. Raises a `ValueError` if they
+    do not fit, if the file is absent or damaged, or if an array cannot be divided as asked.
+    """
+    with _opened(path) as file:
+        _check(_named(tree), _header(file, path))
+        return _replace(tree, lambda name: _load(file, name, dtype, sharding))
+
+
+def header(path: Path) -> dict[str, jax.ShapeDtypeStruct]:
+    """Shape and dtype of every tensor of a safetensors file; errors as of `read`."""
+    with _opened(path) as file:
+        return _header(file, path)
+
+
+@contextlib.contextmanager
+def _opened(path: Path) -> Iterator[Any]:
     try:
-        return safetensors.numpy.load_file(path)
+        with safetensors.safe_open(path, framework="numpy") as file:
+            yield file
     except FileNotFoundError:
         raise ValueError(f"{path} does not exist.") from None
     except (safetensors.SafetensorError, OSError) as error:
-        raise ValueError(f"{path} is damaged or no safetensors file: {error}.") from error
+        raise ValueError(f"{path} is damaged or no safetensors file: {error!s:.200}.") from error
+
+
+def _header(file: Any, path: Path) -> dict[str, jax.ShapeDtypeStruct]:
+    found = {}
+    for name in file.keys():  # noqa: SIM118  # it is no mapping
+        tensor = file.get_slice(name)
+        if tensor.get_dtype() not in _DTYPES:
+            known = ", ".join(_DTYPES)
+            raise ValueError(f"{path} holds {tensor.get_dtype()}; what is read is {known}.")
+        dtype = jnp.dtype(_DTYPES[tensor.get_dtype()])
+        found[name] = jax.ShapeDtypeStruct(tuple(tensor.get_shape()), dtype)
+    return found
+
+
+def _load(file: Any, name: str, dtype: DTypeLike | None, sharding: Sharding | None) -> jax.Array:
+    def part(index: tuple[slice, ...] | None) -> np.ndarray:
+        array = file.get_slice(name)[index] if index else file.get_tensor(name)
+        is_cast = dtype is not None and jnp.issubdtype(array.dtype, jnp.floating)
+        return array.astype(dtype) if is_cast else array
+
+    if sharding is None:
+        return jnp.asarray(part(None))
+    return jax.make_array_from_callback(file.get_slice(name).get_shape(), sharding, part)
+
+
+def _check(wanted: Mapping[str, Any], got: Mapping[str, Any]) -> None:
+    problems = [f"missing {name} {wanted[name].shape}" for name in wanted.keys() - got.keys()]
+    unexpected = sorted(got.keys() - wanted.keys())
+    # The names of a foreign file may be many, long, and meant for a terminal.
+    problems += [f"unexpected {ascii(name):.100}" for name in unexpected[:MOST_UNEXPECTED]]
+    if more := unexpected[MOST_UNEXPECTED:]:
+        problems += [f"unexpected {len(more)} more"]
+    for name in wanted.keys() & got.keys():
+        a, b = wanted[name], got[name]
+        if a.shape != b.shape:
+            problems.append(f"{name} should be {a.shape}, is {b.shape!s:.100}")
+        elif a.dtype != b.dtype and not _are_floating(a.dtype, b.dtype):
+            problems.append(f"{name} should be {a.dtype}, is {b.dtype}")
+    if problems:
+        raise ValueError(f"the tensors do not fit: {'; '.join(sorted(problems))}.")
+
+
+def _are_floating(*dtypes: DTypeLike) -> bool:
+    return all(jnp.issubdtype(dtype, jnp.floating) for dtype in dtypes)
+
+
+def _replace(tree: T, load: Callable[[str], jax.Array]) -> T:
+    tensors, rest = eqx.partition(tree, _is_tensor)
+    values = [load(name) for name in _named(tree)]
+    return eqx.combine(jax.tree.unflatten(jax.tree.structure(tensors), values), rest)

@@ -3,11 +3,21 @@
 import dataclasses
 import difflib
 import math
+import reprlib
 from typing import Any
 
 GROUPS = 32  # of a ResNet's normalisation
 VARIANTS = ("sa", "isa-t", "isa-ts", "isa-tsr")
 DTYPES = ("float32", "bfloat16")
+# A configuration may come from anyone: one beyond these is a mistake or an attack.
+LARGEST, DEEPEST = 2**14, 2**8  # of any number; of layers or rounds
+_COUNTS = "num_rounds", "encoder_blocks"  # of layers or rounds
+_KINDS = {
+    str: "a string",
+    bool: "true or false",
+    int: "a whole number",
+    tuple: "a list of whole numbers",
+}
 
 
 def one_of(what: str, name: Any, valid: tuple[str, ...]) -> None:
@@ -16,7 +26,7 @@ def one_of(what: str, name: Any, valid: tuple[str, ...]) -> None:
         starts = [candidate for candidate in valid if name and candidate.startswith(str(name))]
         near = starts or difflib.get_close_matches(str(name), valid, n=1, cutoff=0.3)
         hint = f" Did you mean {near[0]!r}?" if near else ""
-        raise ValueError(f"Unknown {what} {name!r}; valid ones are {', '.join(valid)}.{hint}")
+        raise ValueError(f"Unknown {what} {name!r:.60}; valid ones are {', '.join(valid)}.{hint}")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -81,9 +91,17 @@ class ISAConfig:
             if field.type in (str, bool):
                 continue
             numbers = value if isinstance(value, tuple) else (value,)
-            whole = all(type(number) is int and number > 0 for number in numbers)
-            if not whole or not (numbers or field.name in may_be_empty):
-                raise ValueError(f"{field.name} must be whole numbers above 0, got {value!r}.")
+            valid = all(type(number) is int and 0 < number <= LARGEST for number in numbers)
+            if not valid or not (numbers or field.name in may_be_empty):
+                raise ValueError(
+                    f"{field.name} must be whole numbers from 1 to {LARGEST:,}, got "
+                    f"{reprlib.repr(value)}."
+                )
+            if max(len(numbers), sum(numbers) if field.name in _COUNTS else 0) > DEEPEST:
+                raise ValueError(
+                    f"{field.name} must be at most {DEEPEST} layers or rounds, got "
+                    f"{reprlib.repr(value)}."
+                )
         if self.encoder_blocks and any(c % GROUPS for c in self.encoder_channels):
             raise ValueError(
                 f"encoder_channels of a ResNet must be multiples of {GROUPS}, the groups of its "
@@ -115,13 +133,19 @@ class ISAConfig:
     def from_dict(cls, fields: dict[str, Any]) -> "ISAConfig":
         """Rebuild a config from `to_dict`, also after JSON has made lists of its tuples.
 
-        Raises a `ValueError` on a key that is not a field: a newer or a foreign file.
+        Raises a `ValueError` on a key that is not a field (a newer or a foreign file) and on a
+        value of another type or out of range.
         """
-        known = tuple(field.name for field in dataclasses.fields(cls))
-        for name in fields:
-            one_of("field of ISAConfig", name, known)
-        restored: dict[str, Any] = {
-            name: tuple(value) if isinstance(value, list) else value
-            for name, value in fields.items()
-        }
+        defaults = {field.name: field.default for field in dataclasses.fields(cls)}
+        restored: dict[str, Any] = {}
+        for name, value in fields.items():
+            one_of("field of ISAConfig", name, tuple(defaults))
+            kind = type(defaults[name])
+            is_list = kind is tuple and type(value) is list
+            restored[name] = tuple(value) if is_list else value
+            numbers = restored[name] if kind is tuple else ()
+            if type(restored[name]) is not kind or any(type(n) is not int for n in numbers):
+                raise ValueError(f"{name} must be {_KINDS[kind]}, got {reprlib.repr(value)}.")
+            if name == "image_size" and len(value) != 2:
+                raise ValueError(f"{name} must be height and width, got {reprlib.repr(value)}.")
         return cls(**restored)

@@ -1,6 +1,6 @@
 """Invariant Slot Attention: an image in; slots, their frames, masks and pictures out."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 import equinox as eqx
 import jax
@@ -12,6 +12,7 @@ from jaxtyping import Array, DTypeLike, Float, Int, PRNGKeyArray, Shaped
 
 from hub import AbstractPretrained
 
+from . import card
 from .attention import SlotAttention
 from .config import ISAConfig
 from .decoder import Decoder, decoder
@@ -65,6 +66,7 @@ class ISA(AbstractPretrained):
     `jax.vjp`: the invariant variants have no forward-mode derivative.
     """
 
+    model_type: ClassVar[str] = "isa"
     encoder: Encoder
     position_embedding: GridEncoder | None
     initial_slots: Float[Array, "k d"]
@@ -132,7 +134,7 @@ class ISA(AbstractPretrained):
         frames: Frame | None = None,
     ) -> tuple[Float[Array, "k d"], Frame, Float[Array, "k n"]]:
         """Slots, frames and attention, without decoding; arguments and errors as for a call."""
-        _check(image, self.config.image_size)
+        _check(image, self.config.image_size, self.initial_slots.dtype)
         if frames is None:
             frames = self.symmetry.initial(self.config.num_slots, image.dtype, key=key)
         _check_frames(frames, self.config.num_slots)
@@ -195,14 +197,19 @@ class ISA(AbstractPretrained):
     def config_from_dict(cls, fields: dict[str, Any]) -> ISAConfig:
         return ISAConfig.from_dict(fields)
 
+    def card(self, name: str) -> str:
+        return card.plain(self.config, name)
 
-def _check(image: Shaped[Array, "..."], size: tuple[int, int]) -> None:
+
+def _check(image: Shaped[Array, "..."], size: tuple[int, int], dtype: DTypeLike) -> None:
     wanted = f"an image must be float, of shape {(*size, 3)}, in [0, 1]"
     if image.shape != (*size, 3):
         hint = "; a batch is a jax.vmap of the model" if image.ndim == 4 else ""
         raise ValueError(f"{wanted}; got shape {image.shape}{hint}.")
     if not jnp.issubdtype(image.dtype, jnp.floating):
         raise ValueError(f"{wanted}; got dtype {image.dtype}: divide 8-bit values by 255.")
+    if image.dtype != dtype:
+        raise ValueError(f"{wanted}, as precise as the weights, {dtype}; got {image.dtype}.")
     if not isinstance(image, Tracer):
         values = np.asarray(
             image

@@ -179,11 +179,17 @@ def test_a_frame_keeps_the_identity_where_a_symmetry_has_none(small, out):
     [
         ({"variant": "isa-tt"}, "Unknown variant 'isa-tt'; valid ones are sa, isa-t"),
         ({"slot_sise": 64}, "slot_sise.*Did you mean 'slot_size'"),
-        ({"num_slots": True}, "num_slots must be whole numbers above 0, got True"),
-        ({"num_slots": 0}, "num_slots must be whole numbers above 0, got 0"),
+        (
+            {"num_slots": True},
+            "num_slots must be a whole number, got True",
+        ),
+        ({"num_slots": 0}, "num_slots must be whole numbers from 1 to 16,384, got 0"),
         ({"encoder_strides": [2]}, "encoder_strides must have one entry per layer, got 4 and 1"),
         ({"decoder_strides": [2]}, "decoder_strides must have one entry per layer, got 6 and 1"),
-        ({"encoder_channels": []}, r"encoder_channels must be whole numbers above 0, got \(\)"),
+        (
+            {"encoder_channels": []},
+            r"encoder_channels must be whole numbers from 1 to 16,384, got \(\)",
+        ),
         ({"decoder_strides": [2, 1, 1, 1, 1, 1]}, r"a multiple of 2, the product.* got \(35, 35\)"),
         ({"encoder_blocks": [1] * 4, "encoder_channels": [48] * 4}, "must be multiples of 32"),
         ({"variant": "sa", "learnt_grid": True}, "learnt_grid must be False for sa"),

@@ -40,7 +40,7 @@ def test_every_tensor_that_does_not_fit_is_named(folder):
         ISA.from_pretrained(folder)
     message = str(caught.value)
     assert "missing initial_slots (3, 8)" in message
-    assert "unexpected decoder.extra" in message
+    assert "unexpected 'decoder.extra'" in message
     assert "attention.query.weight should be (8, 8), is (7, 8)" in message
 
 
@@ -53,26 +53,7 @@ def test_damaged_weights_are_said(folder, harm):
         path.write_text("<html>404</html>")
     else:
         path.unlink()
-    with pytest.raises(ValueError, match=r"model\.safetensors (is damaged|does not exist)"):
-        ISA.from_pretrained(folder)
-
-
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        (None, "holds no ISA: no config.json there"),
-        ("{", "is no config of ISA"),
-        ("[1, 2]", "is no config of ISA"),
-        ('{"hidden_sise": 3}', "Did you mean 'hidden_size'"),
-        ('{"hidden_size": "3"}', "parameter 'hidden_size'"),
-        ('{"hidden_size": -3}', "hidden_size must be whole numbers above 0, got -3"),
-    ],
-)
-def test_a_config_that_is_none_is_said(folder, content, message):
-    (folder / "config.json").unlink()
-    if content is not None:
-        (folder / "config.json").write_text(content)
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(ValueError, match=r"model\.safetensors (is damaged|there)"):
         ISA.from_pretrained(folder)
 
 
@@ -80,6 +61,7 @@ def test_saving_leaves_other_files_and_replaces_its_own(small, folder):
     (folder / "notes.txt").write_text("mine")
     small.save_pretrained(folder)
     assert sorted(p.name for p in folder.iterdir()) == [
+        "README.md",
         "config.json",
         "model.safetensors",
         "notes.txt",
@@ -93,12 +75,16 @@ def test_a_write_that_fails_changes_nothing(folder):
         temporary.write_text("half")
         raise RuntimeError
     assert path.read_text() == before
-    assert sorted(p.name for p in folder.iterdir()) == ["config.json", "model.safetensors"]
+    assert sorted(p.name for p in folder.iterdir()) == [
+        "README.md",
+        "config.json",
+        "model.safetensors",
+    ]
 
 
 def test_arrays_that_are_not_contiguous_are_saved_as_they_look(tmp_path):
     tree = {"turned": jnp.arange(6.0).reshape(2, 3).T, "one": jnp.asarray(2.0)}
     hub.write(tree, tmp_path / "tree.safetensors")
-    back = hub.fill(jax.eval_shape(lambda: tree), hub.read(tmp_path / "tree.safetensors"))
+    back = hub.read(jax.eval_shape(lambda: tree), tmp_path / "tree.safetensors")
     np.testing.assert_array_equal(back["turned"], tree["turned"])
     assert back["one"].shape == ()

@@ -56,7 +56,7 @@ def restore(run: Path, like: TrainState, config: TrainConfig) -> tuple[TrainStat
     try:
         if _digest(newest / ARRAYS) != digest:
             raise ValueError("its checksum is not the one it was written with")
-        return hub.fill(like, hub.read(newest / ARRAYS)), float(seconds)
+        return hub.read(like, newest / ARRAYS), float(seconds)
     except (OSError, ValueError) as error:
         raise ValueError(f"{newest / ARRAYS} is damaged ({error}); {advice}.") from error
 

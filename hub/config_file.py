@@ -1,0 +1,67 @@
+"""`config.json`: what a model is rebuilt from, and who wrote it."""
+
+import importlib.metadata
+import json
+import reprlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from .files import atomic_file
+
+LIBRARY = "isa-eqx"
+FORMAT = 1  # of the folder; a reader refuses a newer one than it knows
+LARGEST = 100_000  # bytes; those of this project have some 700
+_KEYS = "model_type", "format_version", "library_version"
+
+
+def version() -> str:
+    """The version of this library; "unknown" for sources that were never installed."""
+    try:
+        return importlib.metadata.version(LIBRARY)
+    except importlib.metadata.PackageNotFoundError:
+        return "unknown"
+
+
+def write(path: Path, model_type: str, fields: Mapping[str, Any]) -> None:
+    """Write the fields of a configuration under the name of its kind of model."""
+    record = dict(zip(_KEYS, (model_type, FORMAT, version()), strict=True)) | dict(fields)
+    with atomic_file(path) as temporary:
+        temporary.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+
+
+def read(path: Path, model_type: str | None = None) -> dict[str, Any]:
+    """The fields of a configuration; nothing in the file is ever run or imported.
+
+    Raises a `ValueError` if the file is absent, is no JSON object, holds another kind of model
+    than asked for, or was written in a format that is newer than this library.
+    """
+    record = _object(path)
+    kind, format_version, writer = (record.pop(key, None) for key in _KEYS)
+    if kind is None or model_type not in (None, kind):
+        wanted = f" of {model_type}" if model_type else ""
+        raise ValueError(f"{path} is no config{wanted}: its model_type is {reprlib.repr(kind)}.")
+    if type(format_version) is not int or format_version < 1:
+        got = reprlib.repr(format_version)
+        raise ValueError(f"{path} is damaged: format_version must be a whole number, got {got}.")
+    if format_version > FORMAT:
+        raise ValueError(
+            f"{path} was written by {LIBRARY} {reprlib.repr(writer)}, in format "
+            f"{reprlib.repr(format_version)}; this is {version()}, which reads up to {FORMAT}: "
+            f"update {LIBRARY}."
+        )
+    return record
+
+
+def _object(path: Path) -> dict[str, Any]:
+    try:
+        if path.stat().st_size > LARGEST:
+            raise ValueError(f"it has more than {LARGEST:,} bytes")
+        record = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ValueError(f"{path} cannot be read: {error.strerror}.") from error
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{path} is damaged or no config: {error}.") from error
+    if not isinstance(record, dict):
+        raise ValueError(f"{path} is no config: wanted an object, got {reprlib.repr(record)}.")
+    return record

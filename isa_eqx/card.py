@@ -1,0 +1,77 @@
+"""What every model card of an ISA says."""
+
+import json
+from typing import Any
+
+import hub
+
+from .config import ISAConfig
+
+_SYMMETRIES = {
+    "sa": "Slots have no frame: this is plain Slot Attention "
+    "([Locatello et al. 2020](https://arxiv.org/abs/2006.15055)).",
+    "isa-t": "A slot's frame is a position, so a moved object is the same object.",
+    "isa-ts": "A slot's frame is a position and a scale along the image's axes, so a moved or "
+    "resized object is the same object.",
+    "isa-tsr": "A slot's frame is a position, a rotation within ±45° and a scale along its axes, "
+    "so a moved, turned or resized object is the same object.",
+}
+
+
+def front_matter(config: ISAConfig) -> dict[str, Any]:
+    """The fields of `huggingface_hub.ModelCardData` that all cards have."""
+    return dict(
+        library_name=hub.LIBRARY,
+        license="apache-2.0",
+        pipeline_tag="image-segmentation",
+        tags=[
+            "object-centric-learning",
+            "slot-attention",
+            "invariant-slot-attention",
+            config.variant,
+            "jax",
+            "equinox",
+        ],
+    )
+
+
+def about(config: ISAConfig) -> str:
+    """A paragraph on the model."""
+    height, width = config.image_size
+    return (
+        f"[Invariant Slot Attention](https://arxiv.org/abs/2302.04973), variant `{config.variant}`:"
+        f" it takes an image of {height}×{width} pixels apart into {config.num_slots} slots, learnt"
+        " without labels, each with a mask, a picture and a reference frame. "
+        + _SYMMETRIES[config.variant]
+    )
+
+
+def usage(config: ISAConfig, name: str) -> str:
+    """A section with the lines that take a picture apart; `name` is what the model is loaded by."""
+    height, width = config.image_size
+    return f"""\
+## Use it
+
+```python
+import jax
+import numpy as np
+from PIL import Image
+from isa_eqx import ISA  # of the library {hub.LIBRARY}
+
+model = ISA.from_pretrained({json.dumps(name, ensure_ascii=False)})
+pixels = np.asarray(Image.open("scene.png").convert("RGB"), np.float32) / 255
+image = jax.image.resize(pixels, ({height}, {width}, 3), "bilinear", antialias=False)
+out = model(image, key=jax.random.key(0))  # the key draws the slots' first frames
+out.segmentation, out.masks, out.slots, out.frames.position, out.reconstruction
+```
+"""
+
+
+def plain(config: ISAConfig, name: str, more: str = "", **fields: Any) -> str:
+    """The card of a model of which nothing else is known, or what `more` says."""
+    heading = f"# Invariant Slot Attention, {config.variant}"
+    more = more or (
+        "What it was trained on, how, and how well it does, is for whoever shares it to say here."
+    )
+    text = "\n\n".join((heading, about(config), more, usage(config, name)))
+    return hub.model_card(text, **front_matter(config) | fields)
