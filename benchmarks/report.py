@@ -2,16 +2,12 @@
 
 import datetime
 import json
-import os
-import subprocess
 import sys
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
-import jax
-
 from training.config import TrainConfig
+from training.provenance import commit, device
 
 from .measure import Cost, peak
 
@@ -115,31 +111,3 @@ def _comparison(record: Mapping[str, Any]) -> list[str]:
             "gradients".format(**record)
         )
     return lines
-
-
-def device() -> str:
-    """What computes, as a person would call it."""
-    kind = jax.devices()[0].device_kind
-    if jax.default_backend() != "cpu":
-        return kind
-    information = Path("/proc/cpuinfo")
-    lines = information.read_text().splitlines() if information.exists() else []
-    models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    affinity = getattr(os, "sched_getaffinity", None)  # Linux only
-    cores = len(affinity(0)) if affinity else os.cpu_count()
-    return f"{cores}-core {models[0] if models else kind}"
-
-
-def commit() -> str:
-    """The commit that was measured, `+` where files differ from it."""
-    here = Path(__file__).parent
-    try:
-        return subprocess.run(
-            ["git", "describe", "--always", "--exclude=*", "--dirty=+"],
-            cwd=here,
-            capture_output=True,
-            text=True,
-            check=True,
-        ).stdout.strip()
-    except (OSError, subprocess.CalledProcessError):
-        return "unknown"

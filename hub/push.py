@@ -2,7 +2,7 @@
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import tyro
 from tyro.conf import Positional
@@ -13,7 +13,7 @@ from .pretrained import CONFIG, WEIGHTS
 from .upload import CARD, upload
 
 # What a run leaves at the top of its folder; nothing else there is any of the Hub's business.
-SHARED = CONFIG, WEIGHTS, CARD, "train.json", "metrics.jsonl", "*.png"
+SHARED = CONFIG, WEIGHTS, CARD, "train.json", "metrics.jsonl", "[!.]*.png"
 
 
 def shared_files(run: Path, repo_id: str) -> dict[str, Path | bytes]:
@@ -34,6 +34,11 @@ def shared_files(run: Path, repo_id: str) -> dict[str, Path | bytes]:
     }
     files[CARD] = addressed((run / CARD).read_text("utf-8"), repo_id).encode()
     return files
+
+
+def push(run: Path, repo_id: str, **options: Any) -> str:
+    """Push a folder in one commit, and return its address; options and errors as of `upload`."""
+    return upload(shared_files(run, repo_id), repo_id, **options)
 
 
 def main(
@@ -57,10 +62,8 @@ def main(
         create_pr: Propose the commit as a pull request.
     """
     try:
-        files = shared_files(run, repo)
-        print(f"Pushing {', '.join(files)} of {run} …")
-        address = upload(
-            files,
+        address = push(
+            run,
             repo,
             private=private or None,
             revision=revision,

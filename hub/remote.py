@@ -120,11 +120,11 @@ def explained(where: str, file: str = "") -> Iterator[None]:
         yield
     except (http_error, errors.LocalEntryNotFoundError, ConnectionError) as error:
         raise _explanation(error, where, file) from error
-    except ValueError as error:
-        # What the client makes of a failed download that was forced.
-        if not isinstance(error.__cause__, (http_error, ConnectionError)):
+    except (ValueError, RuntimeError) as error:
+        # What the client makes of a failed transfer; a plain ValueError is about an argument.
+        if isinstance(error, ValueError) and not isinstance(error.__cause__, http_error):
             raise
-        raise _explanation(error.__cause__, where, file) from error
+        raise _explanation(error.__cause__ or error, where, file) from error
     except errors.LocalTokenNotFoundError as error:
         raise ValueError(f"{where} needs a token: {_LOG_IN} use it.") from error
     except OSError as error:

@@ -116,7 +116,8 @@ def _load(file: Any, name: str, dtype: DTypeLike | None, sharding: Sharding | No
 
     if sharding is None:
         return jnp.asarray(part(None))
-    return jax.make_array_from_callback(file.get_slice(name).get_shape(), sharding, part)
+    shape = tuple(file.get_slice(name).get_shape())
+    return jax.make_array_from_callback(shape, sharding, part)
 
 
 def _check(wanted: Mapping[str, Any], got: Mapping[str, Any]) -> None:

@@ -31,7 +31,7 @@ def upload(
     keep_card: bool = False,
     private: bool | None = None,
     revision: str | None = None,
-    commit_message: str,
+    commit_message: str = "Upload model",
     create_pr: bool = False,
     token: Token = None,
 ) -> str:

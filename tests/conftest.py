@@ -1,7 +1,11 @@
 """The tests run as strictly as JAX allows."""
 
+import atexit
 import contextlib
 import copy
+import os
+import shutil
+import tempfile
 from collections.abc import Iterator
 from typing import Any
 
@@ -16,8 +20,27 @@ from isa_eqx import ISA, VARIANTS, ISAConfig, Output
 from isa_eqx.attention import SlotAttention
 from isa_eqx.symmetries import SYMMETRIES, Symmetry
 
+from .loopback import LoopbackHub
+
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 jax.config.update("jax_numpy_rank_promotion", "raise")
+
+# The Hub of all tests and of the processes they start is on this machine. Its client reads these
+# once, when it is imported, so they are set before.
+HUB = LoopbackHub()
+_home = tempfile.mkdtemp(prefix="isa-eqx-hub-")
+atexit.register(shutil.rmtree, _home, ignore_errors=True)
+for name in [name for name in os.environ if name.startswith(("HF_", "HUGGING"))]:
+    del os.environ[name]
+os.environ |= {
+    "HF_ENDPOINT": HUB.url,
+    "HF_HOME": _home,
+    "HF_HUB_DISABLE_XET": "1",
+    "HF_HUB_DISABLE_TELEMETRY": "1",
+    "HF_HUB_DISABLE_PROGRESS_BARS": "1",
+    "HF_HUB_ETAG_TIMEOUT": "2",
+    "HF_HUB_DOWNLOAD_TIMEOUT": "2",
+}
 
 # Compiling takes longer than running, and small models run fast however they are compiled.
 # What the compiler may change is tested `fully_optimised`.
@@ -77,6 +100,16 @@ def filled(config: ISAConfig, kind: type[ISA] = ISA) -> ISA:
     """A model with random weights."""
     model = randomised(eqx.filter_eval_shape(kind, config, key=KEY))
     return eqx.tree_at(lambda m: m.initial_slots, model, replace_fn=lambda slots: slots / 0.3)
+
+
+def assert_same(a: ISA, b: ISA) -> None:
+    """They have the same configuration and the same weights, bit for bit."""
+    assert a.config == b.config
+    assert jax.tree.structure(a) == jax.tree.structure(b)
+    for name, array in hub.named_arrays(a).items():
+        other = hub.named_arrays(b)[name]
+        assert array.dtype == other.dtype
+        np.testing.assert_array_equal(array, other, err_msg=name)
 
 
 def slot_attention(symmetry: Symmetry, kind: type[SlotAttention] = SlotAttention) -> SlotAttention:

@@ -13,11 +13,12 @@ import pytest
 from isa_eqx import VARIANTS, ISAConfig, published
 from training import checkpoint, presets
 from training.arguments import Arguments, How, HowMuch, What, Where
+from training.card import title
 from training.config import TrainConfig
 from training.data import load
 from training.log import Log, NonFiniteError
 from training.presets import preset
-from training.run import batch, prepare, title, train
+from training.run import batch, prepare, train
 from training.step import batch_loss, loss, ownership, start, train_step
 
 from .conftest import run

@@ -68,6 +68,11 @@ class Where:
     """Continue the run in that folder from its last checkpoint."""
     eval_every: int = 1000
     """Steps between checkpoints, each with a look at 200 validation images."""
+    push_to_hub: Annotated[
+        str | None, tyro.conf.arg(metavar="USER/NAME", help_behavior_hint="(default: nowhere)")
+    ] = None
+    """Repo of the Hugging Face Hub for model, card, scores and pictures, in one commit at the end;
+    made public at once if it is not there. Log in first: hf auth login, or HF_TOKEN."""
 
 
 @dataclasses.dataclass(frozen=True)

@@ -16,12 +16,14 @@ from jaxtyping import Array, UInt8
 from tqdm import tqdm
 
 import hub
+from hub.push import push
 from isa_eqx import ISA
 
 from . import checkpoint, pictures
 from .arguments import Arguments, parse
+from .card import METRICS, run_card, title
 from .config import TrainConfig
-from .data import DATASETS, Scenes, dataset, load
+from .data import DATASETS, Scenes, load
 from .evaluate import evaluate
 from .interruption import interruption
 from .log import Log, NonFiniteError
@@ -48,6 +50,9 @@ def main(arguments: Arguments) -> None:
         log = Log(run / "metrics.jsonl", int(state.step), seconds)
         state = train(config, run, state, log, train_scenes, validation, arguments.where.eval_every)
         report(config, run, state.model, log, validation)
+    if arguments.where.push_to_hub:
+        with ending_in_a_sentence(ValueError, OSError):
+            print(push(run, arguments.where.push_to_hub))
 
 
 def prepare(arguments: Arguments) -> tuple[TrainConfig, Path]:
@@ -75,6 +80,8 @@ def prepare(arguments: Arguments) -> tuple[TrainConfig, Path]:
             f"--dataset {what.dataset} --variant {what.variant} --preset paper"
         )
     run = where.out or Path("runs") / f"{what.dataset}-{what.variant}-seed{what.seed}"
+    if where.push_to_hub:
+        hub.create_repo(where.push_to_hub)  # now rather than days later: is it allowed?
     if not where.resume:
         if run.exists() and (not run.is_dir() or any(run.iterdir())):
             raise ValueError(
@@ -139,23 +146,18 @@ def report(config: TrainConfig, run: Path, model: ISA, log: Log, validation: Sce
     log.write(config.steps, {f"final_{n}": v for n, v in scores.items()} | {"images": count})
     minutes = f"{config.steps} steps in {seconds / 60:.1f} min on {jax.devices()[0].device_kind}"
     print(f"\n{title(config)}, {minutes}; {count} validation images")
-    for name, label in (("fg_ari", "FG-ARI"), ("ari", "ARI"), ("mse", "MSE")):
+    for name, label in METRICS.items():
         print(f"  {label:7} {scores[name]:.4f}")
     try:
         pictures.draw_samples(model, validation, run / "samples.png", title(config))
         pictures.draw_curve(run / "metrics.jsonl", run / "curve.png", title(config))
     except ModuleNotFoundError as missing:
         print(f"No pictures: {missing.name} is not installed.")
+    with hub.atomic_file(run / "README.md") as temporary:
+        temporary.write_text(
+            run_card(run, config, typed("--out", "--push-to-hub")), encoding="utf-8"
+        )
     print(f"In {run}: {', '.join(sorted(file.name for file in run.iterdir()))}")
-
-
-def title(config: TrainConfig) -> str:
-    """What to call the run beside a result."""
-    source = dataset(config.dataset).source
-    parts = [f"{config.dataset} ({source})", config.model.variant, config.preset]
-    if config.model.dtype != "float32":
-        parts.append(config.model.dtype)
-    return ", ".join((*parts, f"seed {config.seed}"))
 
 
 def batch(config: TrainConfig, scenes: Scenes, step: int) -> UInt8[Array, "b h w 3"]:
@@ -181,10 +183,20 @@ def ending_in_a_sentence(*kinds: type[Exception]) -> Iterator[None]:
         sys.exit(f"error: {error}")
 
 
+def typed(*without: str) -> str:
+    """The command of this run, without these options and their values."""
+    kept, arguments = [], iter(sys.argv[1:])
+    for argument in arguments:
+        if argument in without:
+            next(arguments, None)
+        elif argument != "--resume" and argument.partition("=")[0] not in without:
+            kept.append(argument)
+    return shlex.join(["python", "-m", "training.run", *kept])
+
+
 def again() -> str:
     """The command that continues this run."""
-    arguments = [a for a in sys.argv[1:] if a != "--resume"] + ["--resume"]
-    return shlex.join(["python", "-m", "training.run", *arguments])
+    return f"{typed()} --resume"
 
 
 if __name__ == "__main__":

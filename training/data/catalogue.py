@@ -28,19 +28,26 @@ class Dataset:
 
     - `draw`: (seed, split, indices) → images and label maps; the same arguments, the same scenes.
     - `source`: what to call it beside a result.
+    - `about`: a sentence on it for those who were not there.
     - `num_labels`: labels are 0 … num_labels - 1.
     - `background`: the labels that FG-ARI leaves out.
     """
 
     draw: Draw
     source: str
+    about: str
     num_labels: int
     background: tuple[int, ...]
 
 
 DATASETS = {
     "tetrominoes": Dataset(
-        tetrominoes.scenes, "procedural", tetrominoes.NUM_PIECES + 1, background=(0,)
+        tetrominoes.scenes,
+        "procedural",
+        "The scenes are procedural: this library draws them as the released Tetrominoes are, at "
+        "arbitrary offsets, from a fixed seed; they are not the released ones.",
+        tetrominoes.NUM_PIECES + 1,
+        background=(0,),
     )
 }
 

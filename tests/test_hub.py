@@ -1,0 +1,200 @@
+"""Pushed and pulled, a model is what it was: the real client against a Hub on this machine."""
+
+import json
+import subprocess
+import sys
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import hub
+from hub.push import main as push
+from isa_eqx import ISA, VARIANTS, ISAConfig
+
+from .conftest import DEEP, HUB, SMALL, assert_same, filled
+from .loopback import OWNER, READER, STRANGER
+
+REPO = "user/isa"
+FILES = {"README.md", "config.json", "model.safetensors"}
+
+
+@pytest.fixture(autouse=True)
+def hub_and_token(monkeypatch):
+    HUB.clear()
+    monkeypatch.setenv("HF_TOKEN", OWNER)
+
+
+@pytest.fixture(scope="module")
+def model():
+    return filled(ISAConfig(**SMALL))
+
+
+def numbered(model, number):
+    """The model with something to know it by."""
+    return eqx.tree_at(lambda m: m.initial_slots, model, replace_fn=lambda x: 0 * x + number)
+
+
+def number(model):
+    return float(model.initial_slots[0, 0])
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("sizes", [SMALL, DEEP], ids=["cnn", "resnet"])
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16", "bfloat16 weights"])
+def test_what_was_pushed_is_pulled(tmp_path, variant, sizes, dtype):
+    config, weights = ISAConfig(**sizes | dict(variant=variant, dtype=dtype.split()[0])), "float32"
+    if dtype == "bfloat16 weights":
+        weights = "bfloat16"
+    model = jax.tree.map(lambda x: x.astype(weights), filled(config))
+    address = model.push_to_hub(REPO)
+    assert address == f"{HUB.url}/{REPO}/commit/{HUB.repo(REPO).refs['main']}"
+    assert HUB.files(REPO).keys() == FILES
+    assert_same(ISA.from_pretrained(REPO, cache_dir=tmp_path), model)
+
+
+def test_a_branch_a_tag_and_a_commit_are_what_they_were(model, tmp_path):
+    from huggingface_hub import HfApi
+
+    numbered(model, 1.0).push_to_hub(REPO)
+    first = HUB.repo(REPO).refs["main"]
+    HfApi().create_tag(REPO, tag="v1.0")
+    numbered(model, 2.0).push_to_hub(REPO)
+    numbered(model, 3.0).push_to_hub(REPO, revision="try/other", commit_message="Another")
+    wanted = {None: 2, "main": 2, "v1.0": 1, first: 1, "try/other": 3}
+    for revision, which in wanted.items():
+        pulled = ISA.from_pretrained(REPO, revision=revision, cache_dir=tmp_path)
+        assert number(pulled) == which, revision
+    assert number(ISA.from_pretrained(f"{REPO}@v1.0", cache_dir=tmp_path)) == 1
+    assert number(ISA.from_pretrained(f"{REPO}@try/other", cache_dir=tmp_path)) == 3
+    assert HUB.repo(REPO).history() == ["Upload model", "Upload model", "initial commit"]
+    assert HUB.repo(REPO).history("try/other")[0] == "Another"
+
+
+def test_both_files_are_of_one_commit(model, tmp_path, monkeypatch):
+    """A push between the two downloads must not mix two models."""
+    numbered(model, 1.0).push_to_hub(REPO)
+    fetch = hub.config_file.read
+
+    def read(path, kind):
+        numbered(model, 2.0).push_to_hub(REPO)
+        return fetch(path, kind)
+
+    monkeypatch.setattr(hub.config_file, "read", read)
+    assert number(ISA.from_pretrained(REPO, cache_dir=tmp_path)) == 1
+
+
+def test_a_newer_commit_is_noticed_and_what_is_there_is_not_fetched_again(model, tmp_path):
+    numbered(model, 1.0).push_to_hub(REPO)
+    ISA.from_pretrained(REPO, cache_dir=tmp_path)
+    HUB.requests.clear()
+    ISA.from_pretrained(REPO, cache_dir=tmp_path)
+    assert HUB.requests and not any(request.startswith("GET") for request in HUB.requests)
+    numbered(model, 2.0).push_to_hub(REPO)
+    assert number(ISA.from_pretrained(REPO, cache_dir=tmp_path)) == 2
+    HUB.requests.clear()
+    ISA.from_pretrained(REPO, cache_dir=tmp_path, force_download=True)
+    assert sum(request.startswith("GET") for request in HUB.requests) == 2
+
+
+def test_a_proposal_leaves_the_branch(model, tmp_path):
+    numbered(model, 1.0).push_to_hub(REPO)
+    address = numbered(model, 2.0).push_to_hub(REPO, create_pr=True, token=STRANGER)
+    assert address == f"{HUB.url}/{REPO}/discussions/1"
+    assert number(ISA.from_pretrained(REPO, cache_dir=tmp_path)) == 1
+    assert number(ISA.from_pretrained(REPO, revision="refs/pr/1", cache_dir=tmp_path)) == 2
+
+
+def test_a_card_on_the_hub_stays_but_for_that_of_a_run(model, tmp_path, monkeypatch):
+    HUB.put(REPO, {"README.md": b"---\nlicense: mit\n---\nwritten by hand"})
+    model.push_to_hub(REPO)
+    assert HUB.files(REPO)["README.md"].endswith(b"written by hand")
+
+    run = tmp_path / "run"
+    model.save_pretrained(run)
+    for private in ("checkpoints/step-1/state.json", "notes.txt", ".secret.png"):
+        (run / private).parent.mkdir(parents=True, exist_ok=True)
+        (run / private).write_text("mine")
+    (run / "samples.png").write_bytes(b"picture")
+    push(run, REPO)
+    assert HUB.files(REPO).keys() == FILES | {"samples.png"}
+    assert f'ISA.from_pretrained("{REPO}")'.encode() in HUB.files(REPO)["README.md"]
+    assert str(run) in (run / "README.md").read_text()
+    assert_same(ISA.from_pretrained(REPO, cache_dir=tmp_path / "cache"), model)
+
+
+def test_a_new_repo_may_be_private(model, tmp_path):
+    model.push_to_hub(REPO, private=True)
+    assert HUB.repo(REPO).private
+    assert_same(ISA.from_pretrained(REPO, token=READER, cache_dir=tmp_path), model)
+
+
+def test_a_folder_of_that_name_wins_without_the_network(model, tmp_path, monkeypatch):
+    model.push_to_hub(REPO)
+    HUB.requests.clear()
+    monkeypatch.chdir(tmp_path)
+    numbered(model, 7.0).save_pretrained(REPO)
+    assert number(ISA.from_pretrained(REPO)) == 7
+    assert number(ISA.from_pretrained(tmp_path / REPO)) == 7
+    with pytest.raises(ValueError, match="user/isa is a folder here, which has no revisions"):
+        ISA.from_pretrained(f"{REPO}@main")
+    assert HUB.requests == []
+
+
+def test_weights_are_cast_as_asked(model, tmp_path):
+    model.save_pretrained(tmp_path)
+    half = ISA.from_pretrained(tmp_path, dtype=jnp.bfloat16)
+    assert {leaf.dtype for leaf in jax.tree.leaves(half)} == {jnp.dtype("bfloat16")}
+    np.testing.assert_array_equal(half.initial_slots, model.initial_slots.astype(jnp.bfloat16))
+    half.save_pretrained(tmp_path)
+    assert ISA.from_pretrained(tmp_path, dtype="float32").initial_slots.dtype == jnp.float32
+    for wrong, message in (("int8", "got int8"), ("float", "needs jax"), ("bf16", "got 'bf16'")):
+        with pytest.raises(ValueError, match=f"dtype .*{message}"):
+            ISA.from_pretrained(tmp_path, dtype=wrong)
+
+
+def test_weights_go_straight_where_they_are_wanted(model, tmp_path):
+    model.save_pretrained(tmp_path / "model")
+    hub.write({"rows": jnp.arange(8.0).reshape(4, 2)}, tmp_path / "rows.safetensors")
+    program = f"""
+import jax, numpy as np, hub
+from pathlib import Path
+from jax.sharding import NamedSharding, PartitionSpec, AxisType
+from isa_eqx import ISA
+jax.config.update("jax_num_cpu_devices", 4)
+mesh = jax.make_mesh((4,), ("data",), axis_types=(AxisType.Auto,))
+copies, split = (NamedSharding(mesh, PartitionSpec(*axes)) for axes in ((), ("data",)))
+model = ISA.from_pretrained({str(tmp_path / "model")!r}, sharding=copies)
+assert all(leaf.sharding == copies for leaf in jax.tree.leaves(model))
+like = {{"rows": jax.ShapeDtypeStruct((4, 2), np.float32)}}
+rows = hub.read(like, Path({str(tmp_path / "rows.safetensors")!r}), sharding=split)["rows"]
+assert [np.asarray(s.data).tolist() for s in rows.addressable_shards] == [
+    [[0, 1]], [[2, 3]], [[4, 5]], [[6, 7]]
+]
+try:
+    ISA.from_pretrained({str(tmp_path / "model")!r}, sharding=split)
+except ValueError as error:
+    print(error)
+"""
+    said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert said.returncode == 0, said.stderr
+    assert "model.safetensors" in said.stdout
+
+
+def test_a_folder_needs_no_hub_library(model, tmp_path):
+    model.save_pretrained(tmp_path)
+    program = (
+        "import sys; sys.modules['huggingface_hub'] = None\n"
+        f"from isa_eqx import ISA; print(ISA.from_pretrained({str(tmp_path)!r}).config.variant)"
+    )
+    said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert said.stdout == "isa-t\n", said.stderr
+
+
+def test_a_config_says_what_wrote_it(model, tmp_path):
+    model.save_pretrained(tmp_path)
+    record = json.loads((tmp_path / "config.json").read_text())
+    written = [record[k] for k in ("model_type", "format_version", "library_version")]
+    assert written == ["isa", 1, hub.version()] and hub.version() != "unknown"

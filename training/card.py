@@ -1,0 +1,110 @@
+"""The model card of a run: what was trained on what, how, and how well it does."""
+
+import dataclasses
+import datetime
+import json
+from pathlib import Path
+from typing import Any
+
+import hub
+from isa_eqx import ISAConfig
+from isa_eqx.card import about, front_matter, usage
+
+from .config import TrainConfig
+from .data import dataset
+from .provenance import commit, device
+
+METRICS = {"fg_ari": "FG-ARI", "ari": "ARI", "mse": "MSE"}
+
+
+def title(config: TrainConfig) -> str:
+    """What to call the run beside a result."""
+    source = dataset(config.dataset).source
+    parts = [f"{config.dataset} ({source})", config.model.variant, config.preset]
+    if config.model.dtype != "float32":
+        parts.append(config.model.dtype)
+    return ", ".join((*parts, f"seed {config.seed}"))
+
+
+def run_card(run: Path, config: TrainConfig, command: str) -> str:
+    """The card of a finished run, from what it left in its folder.
+
+    - `command`: what a reader types to repeat it.
+    """
+    lines = (run / "metrics.jsonl").read_text().splitlines()
+    final = [record for record in map(json.loads, lines) if "images" in record][-1]
+    scores = {name: final[f"final_{name}"] for name in METRICS}
+    sections = (
+        f"# Invariant Slot Attention, {title(config)}",
+        about(config.model),
+        _picture(run, "samples.png", "Validation scenes taken apart by slots"),
+        usage(config.model, str(run)),
+        _results(scores, final["images"], config),
+        _training(config, command, final["seconds"]),
+        _picture(run, "curve.png", "Loss and scores over training"),
+        f"Made by {hub.LIBRARY} {hub.version()}. `train.json` is the recipe, `config.json` the "
+        "architecture, `metrics.jsonl` every metric over training.",
+    )
+    return hub.model_card(
+        "\n\n".join(section.strip() for section in sections if section) + "\n",
+        results=[_measured(name, value, final["images"], config) for name, value in scores.items()],
+        model_name=title(config),
+        datasets=[config.dataset],
+        **front_matter(config.model),
+    )
+
+
+def _picture(run: Path, file: str, what: str) -> str:
+    return f"![{what}]({file})" if (run / file).exists() else ""
+
+
+def _measured(name: str, value: float, images: int, config: TrainConfig) -> dict[str, Any]:
+    return dict(
+        task_type="image-segmentation",
+        task_name="Object discovery",
+        dataset_type=config.dataset,
+        dataset_name=f"{config.dataset} ({dataset(config.dataset).source})",
+        dataset_split="validation",
+        dataset_args={"images": images},
+        metric_type=name,
+        metric_name=METRICS[name],
+        metric_value=value,
+    )
+
+
+def _results(scores: dict[str, float], images: int, config: TrainConfig) -> str:
+    names, values = " | ".join(METRICS.values()), " | ".join(f"{v:.4f}" for v in scores.values())
+    return f"""\
+## Results
+
+| {names} | validation images |
+|---|---|---|---|
+| {values} | {images:,} |
+
+FG-ARI leaves the background out. This is one seed, {config.seed}; others may differ by more than
+methods do. {dataset(config.dataset).about}"""
+
+
+def _training(config: TrainConfig, command: str, seconds: float) -> str:
+    recipe = {
+        field.name: getattr(config, field.name)
+        for field in dataclasses.fields(config)
+        if not isinstance(getattr(config, field.name), ISAConfig)
+    }
+    facts = {
+        "commit": commit(),
+        "device": device(),
+        "training time": f"{seconds / 60:.1f} min",
+        "date": datetime.date.today().isoformat(),
+    }
+    rows = "\n".join(f"| {name} | {value} |" for name, value in (facts | recipe).items())
+    return f"""\
+## Training
+
+```
+{command}
+```
+
+| | |
+|---|---|
+{rows}"""
