@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -11,15 +12,22 @@ from pathlib import Path
 import numpy as np
 import pytest
 import safetensors.numpy
+from PIL import Image
 
 from isa_eqx import ISA
 from training.arguments import parse
+from training.provenance import commit, device
 from training.run import main
+
+from .conftest import HUB, assert_same
+from .loopback import OWNER
 
 STEPS, EVERY = 120, 40
 OPTIONS = ("--preset", "quick", "--steps", str(STEPS), "--eval-every", str(EVERY))
 SMALL = ("--batch-size", "2", "--train-examples", "16")
-FILES = {"config.json", "model.safetensors", "metrics.jsonl", "samples.png", "curve.png"}
+FILES = {"README.md", "config.json", "model.safetensors", "metrics.jsonl", "samples.png"}
+FILES |= {"train.json", "curve.png"}
+REPO = "user/isa-tetrominoes"
 
 
 @pytest.fixture(scope="module")
@@ -29,6 +37,7 @@ def environment(tmp_path_factory):
     return os.environ | {
         "JAX_COMPILATION_CACHE_DIR": cache,
         "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+        "HF_TOKEN": OWNER,
     }
 
 
@@ -55,15 +64,19 @@ def wait_for_checkpoint(run: Path, process, after=-1):
 
 @pytest.fixture(scope="module")
 def whole(environment, tmp_path_factory):
+    """The folder of a run, what it said, and what it pushed."""
     run = tmp_path_factory.mktemp("whole") / "run"
-    code, said = finished(environment, *OPTIONS, *SMALL, "--out", str(run))
+    HUB.repos.pop(("model", REPO), None)
+    where = ("--out", str(run), "--push-to-hub", REPO)
+    code, said = finished(environment, *OPTIONS, *SMALL, *where)
     assert code == 0, said
-    return run, said
+    assert HUB.repo(REPO).history() == ["Upload model", "initial commit"]
+    return run, said, HUB.files(REPO)
 
 
 def test_a_run_leaves_its_files_and_prints_its_scores(whole):
-    run, said = whole
-    assert {p.name for p in run.iterdir()} >= FILES
+    run, said, _ = whole
+    assert {p.name for p in run.iterdir()} == FILES | {"checkpoints"}
     assert "FG-ARI" in said and "procedural" in said
     assert ISA.from_pretrained(run).config.variant == "isa-t"
     records = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
@@ -71,6 +84,50 @@ def test_a_run_leaves_its_files_and_prints_its_scores(whole):
     assert {"loss", "gradient_norm", "validation_fg_ari", "final_fg_ari"} <= {
         name for record in records for name in record
     }
+
+
+def test_what_it_pushed_is_what_it_left(whole, tmp_path):
+    run, said, pushed = whole
+    assert pushed.keys() == FILES and f"/{REPO}/commit/" in said
+    for name in FILES - {"README.md"}:
+        assert pushed[name] == (run / name).read_bytes()
+    HUB.put(REPO, pushed)
+    assert_same(ISA.from_pretrained(REPO, cache_dir=tmp_path), ISA.from_pretrained(run))
+
+
+def test_its_card_holds_its_figures(whole):
+    from huggingface_hub import ModelCard
+
+    run, _, _ = whole
+    card = ModelCard.load(run / "README.md")
+    final = json.loads((run / "metrics.jsonl").read_text().splitlines()[-1])
+    results = {result.metric_type: result for result in card.data.eval_results}
+    assert results.keys() == {"fg_ari", "ari", "mse"}
+    for name, result in results.items():
+        assert result.metric_value == final[f"final_{name}"]
+        assert result.dataset_args == {"images": final["images"]}
+        assert f"{result.metric_value:.4f}" in card.text
+        assert result.dataset_name == "tetrominoes (procedural)"
+    assert (card.data.library_name, card.data.license) == ("isa-eqx", "apache-2.0")
+    assert card.data.datasets == ["tetrominoes"] and "isa-t" in card.data.tags
+    assert f"{final['images']:,}" in card.text and f"{final['seconds'] / 60:.1f} min" in card.text
+    command = ["python", "-m", "training.run", "--dataset", "tetrominoes", *OPTIONS, *SMALL]
+    for said in (" ".join(command), device(), commit(), "procedural", "| batch_size | 2 |"):
+        assert said in card.text
+    for place in ("--push-to-hub", "--out"):
+        assert place not in card.text
+
+
+def test_the_lines_on_its_card_take_a_picture_apart(whole, tmp_path, monkeypatch):
+    _, _, pushed = whole
+    HUB.put(REPO, pushed)
+    monkeypatch.chdir(tmp_path)
+    Image.new("RGB", (80, 60), "navy").save("scene.png")
+    (lines,) = re.findall(r"```python\n(.*?)```", pushed["README.md"].decode(), re.DOTALL)
+    assert f'ISA.from_pretrained("{REPO}")' in lines and len(lines.splitlines()) <= 10
+    names = {}
+    exec(lines, names)
+    assert names["out"].segmentation.shape == (35, 35)
 
 
 def test_killed_and_stopped_it_ends_with_the_same_weights(environment, whole, tmp_path):
@@ -106,10 +163,12 @@ def test_killed_and_stopped_it_ends_with_the_same_weights(environment, whole, tm
         (("--resume", "--out", "{empty}"), "holds no checkpoint to resume"),
         (("--out", "{file}/run"), "error: cannot write to {file}/run (Not a directory)"),
         (("--out", "{full}"), "is not empty; continue the run in it with --resume"),
+        (("--out", "{new}", "--push-to-hub", REPO), f"error: the Hub refuses {REPO}: log in with"),
     ],
 )
 def test_a_mistake_ends_in_one_sentence(tmp_path, monkeypatch, arguments, message):
     places = {"empty": tmp_path / "empty", "file": tmp_path / "file", "full": tmp_path / "full"}
+    places["new"] = tmp_path / "new"
     places["empty"].mkdir()
     places["file"].write_text("not a folder")
     places["full"].mkdir()
@@ -120,6 +179,7 @@ def test_a_mistake_ends_in_one_sentence(tmp_path, monkeypatch, arguments, messag
         main(parse())
     assert message.format(**places) in stopped.value.code
     assert sorted(p.name for p in places["full"].iterdir()) == ["thesis.txt"]
+    assert not places["new"].exists()
 
 
 def test_a_mistake_leaves_no_traceback(environment):
