@@ -8,20 +8,26 @@ from .remote import Token, checked_revision, checked_token, explained, library
 CARD = "README.md"
 
 
-def create_repo(repo_id: str, *, private: bool | None = None, token: Token = None) -> str:
+def create_repo(
+    repo_id: str, *, private: bool | None = None, is_written: bool = True, token: Token = None
+) -> str:
     """Make sure that a model repo is there, and return its full name.
 
     - `private`: of a repo that is new; `None` for what its owner has set. One that is there stays
       as it is.
+    - `is_written`: whether commits will follow, rather than proposals.
 
-    Raises a `ValueError` for a name that is none or without permission, and a `ConnectionError` if
-    the Hub does not answer.
+    Raises a `ValueError` for a name that is none and without permission for what follows, and a
+    `ConnectionError` if the Hub does not answer.
     """
     from huggingface_hub import HfApi
 
     with explained(repo_id):
         api = HfApi(token=checked_token(token), **library())
-        return api.create_repo(repo_id, private=private, exist_ok=True).repo_id
+        repo_id = api.create_repo(repo_id, private=private, exist_ok=True).repo_id
+        if is_written:  # creating a repo that is there succeeds for all who see it
+            api.auth_check(repo_id, write=True)
+        return repo_id
 
 
 def upload(
@@ -48,7 +54,7 @@ def upload(
 
     if revision is not None:
         checked_revision(revision)
-    repo_id = create_repo(repo_id, private=private, token=token)
+    repo_id = create_repo(repo_id, private=private, is_written=not create_pr, token=token)
     api = HfApi(token=token, **library())
     with explained(repo_id):
         if revision is not None and not create_pr:

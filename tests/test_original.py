@@ -67,6 +67,8 @@ def test_the_command_writes_a_folder_of_the_published_model(checkpoint, params, 
     assert code == 0 and "from_pretrained" in said and "Warning" not in said, said
     model = ISA.from_pretrained(tmp_path / "model")
     assert model.config == config(NAME)
+    card = (tmp_path / "model" / "README.md").read_text()
+    assert "license: mit" in card and f"the folder `{NAME}` of their release" in card
     theirs = hub.named_arrays(original.from_params(params, NAME))
     for name, array in hub.named_arrays(model).items():
         np.testing.assert_array_equal(array, theirs[name])

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -17,7 +18,7 @@ from PIL import Image
 from isa_eqx import ISA
 from training.arguments import parse
 from training.provenance import commit, device
-from training.run import main
+from training.run import main, share
 
 from .conftest import HUB, assert_same
 from .loopback import OWNER
@@ -95,12 +96,28 @@ def test_what_it_pushed_is_what_it_left(whole, tmp_path):
     assert_same(ISA.from_pretrained(REPO, cache_dir=tmp_path), ISA.from_pretrained(run))
 
 
+def test_a_push_that_fails_can_be_made_up_for(whole, environment, monkeypatch):
+    run, _, pushed = whole
+    monkeypatch.setenv("HF_TOKEN", OWNER)
+    HUB.repos.pop(("model", REPO), None)
+    with HUB.fault("POST .*/commit/", status=500), pytest.raises(SystemExit) as stopped:
+        share(run, REPO)
+    error, _, command = stopped.value.code.splitlines()
+    assert error.startswith(f"error: {REPO}: the Hub did not answer (")
+    assert shlex.split(command) == ["python", "-m", "hub.push", str(run), REPO]
+    words = [sys.executable, *shlex.split(command)[1:]]
+    said = subprocess.run(words, env=environment, capture_output=True, text=True, timeout=60)
+    assert f'ISA.from_pretrained("{REPO}")' in said.stdout, said.stderr
+    assert HUB.files(REPO) == pushed
+
+
 def test_its_card_holds_its_figures(whole):
     from huggingface_hub import ModelCard
 
     run, _, _ = whole
     card = ModelCard.load(run / "README.md")
-    final = json.loads((run / "metrics.jsonl").read_text().splitlines()[-1])
+    lines = (run / "metrics.jsonl").read_text().splitlines()
+    trained, final = map(json.loads, lines[-2:])
     results = {result.metric_type: result for result in card.data.eval_results}
     assert results.keys() == {"fg_ari", "ari", "mse"}
     for name, result in results.items():
@@ -110,7 +127,7 @@ def test_its_card_holds_its_figures(whole):
         assert result.dataset_name == "tetrominoes (procedural)"
     assert (card.data.library_name, card.data.license) == ("isa-eqx", "apache-2.0")
     assert card.data.datasets == ["tetrominoes"] and "isa-t" in card.data.tags
-    assert f"{final['images']:,}" in card.text and f"{final['seconds'] / 60:.1f} min" in card.text
+    assert f"{final['images']:,}" in card.text and f"{trained['seconds'] / 60:.1f} min" in card.text
     command = ["python", "-m", "training.run", "--dataset", "tetrominoes", *OPTIONS, *SMALL]
     for said in (" ".join(command), device(), commit(), "procedural", "| batch_size | 2 |"):
         assert said in card.text

@@ -31,8 +31,9 @@ def run_card(run: Path, config: TrainConfig, command: str) -> str:
 
     - `command`: what a reader types to repeat it.
     """
-    lines = (run / "metrics.jsonl").read_text().splitlines()
-    final = [record for record in map(json.loads, lines) if "images" in record][-1]
+    records = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+    final = [record for record in records if "images" in record][-1]
+    seconds = max(record["seconds"] for record in records if "images" not in record)
     scores = {name: final[f"final_{name}"] for name in METRICS}
     sections = (
         f"# Invariant Slot Attention, {title(config)}",
@@ -40,7 +41,7 @@ def run_card(run: Path, config: TrainConfig, command: str) -> str:
         _picture(run, "samples.png", "Validation scenes taken apart by slots"),
         usage(config.model, str(run)),
         _results(scores, final["images"], config),
-        _training(config, command, final["seconds"]),
+        _training(config, command, seconds),
         _picture(run, "curve.png", "Loss and scores over training"),
         f"Made by {hub.LIBRARY} {hub.version()}. `train.json` is the recipe, `config.json` the "
         "architecture, `metrics.jsonl` every metric over training.",
@@ -94,7 +95,7 @@ def _training(config: TrainConfig, command: str, seconds: float) -> str:
     facts = {
         "commit": commit(),
         "device": device(),
-        "training time": f"{seconds / 60:.1f} min",
+        "wall time of training": f"{seconds / 60:.1f} min",
         "date": datetime.date.today().isoformat(),
     }
     rows = "\n".join(f"| {name} | {value} |" for name, value in (facts | recipe).items())

@@ -51,8 +51,7 @@ def main(arguments: Arguments) -> None:
         state = train(config, run, state, log, train_scenes, validation, arguments.where.eval_every)
         report(config, run, state.model, log, validation)
     if arguments.where.push_to_hub:
-        with ending_in_a_sentence(ValueError, OSError):
-            print(push(run, arguments.where.push_to_hub))
+        share(run, arguments.where.push_to_hub)
 
 
 def prepare(arguments: Arguments) -> tuple[TrainConfig, Path]:
@@ -158,6 +157,15 @@ def report(config: TrainConfig, run: Path, model: ISA, log: Log, validation: Sce
             run_card(run, config, typed("--out", "--push-to-hub")), encoding="utf-8"
         )
     print(f"In {run}: {', '.join(sorted(file.name for file in run.iterdir()))}")
+
+
+def share(run: Path, repo_id: str) -> None:
+    """Push the run, or say how to do it later."""
+    try:
+        print(f"Pushed: {push(run, repo_id)}")
+    except (ValueError, OSError) as error:
+        later = shlex.join(["python", "-m", "hub.push", str(run), repo_id])
+        sys.exit(f"error: {error}\nThe run is whole in {run}; to push it later:\n  {later}")
 
 
 def batch(config: TrainConfig, scenes: Scenes, step: int) -> UInt8[Array, "b h w 3"]:

@@ -7,7 +7,15 @@ from typing import Annotated
 import tyro
 from tyro.conf import Positional
 
+import hub
+
+from ..card import plain
 from . import load
+
+_ORIGIN = (
+    "These are the authors' weights: the folder `{name}` of their release, "
+    "[ondrejbiza/isa](https://huggingface.co/ondrejbiza/isa), converted."
+)
 
 
 def main(
@@ -28,6 +36,9 @@ def main(
         if out.exists() and (not out.is_dir() or any(out.iterdir())):
             raise ValueError(f"{out} is not empty; name a new folder.")
         model = load(ckpt, name)
+        with hub.atomic_file(out / "README.md") as temporary:
+            text = plain(model.config, str(out), _ORIGIN.format(name=name), license="mit")
+            temporary.write_text(text, encoding="utf-8")
         model.save_pretrained(out)
     except (ValueError, OSError, ImportError) as error:
         sys.exit(f"error: {error}")

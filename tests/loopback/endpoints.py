@@ -107,6 +107,10 @@ class Endpoints:
         siblings = [{"rfilename": name} for name in found.commits[oid].files]
         self._json({"id": repo, "sha": oid, "private": found.private, "siblings": siblings})
 
+    def auth_check(self, body: bytes, kind: str, repo: str, write: str = "") -> None:
+        self._repo(kind, repo, writes=bool(write))
+        self._json({})
+
     def tree(self, body: bytes, kind: str, repo: str, revision: str, under: str = "") -> None:
         found = self._repo(kind, repo)
         files = found.commits[self._resolved(found, revision)].files
@@ -214,6 +218,7 @@ ROUTES = (
     (r"POST /api/repos/create", Endpoints.create),
     (r"POST /api/validate-yaml", Endpoints.validate),
     (rf"GET {_API}(/revision/{_REVISION})?", Endpoints.info),
+    (rf"GET {_API}/auth-check(?P<write>/write)?", Endpoints.auth_check),
     (rf"GET {_API}/tree/{_REVISION}(?P<under>/.*)?", Endpoints.tree),
     (rf"POST {_API}/branch/(?P<name>[^/]+)", Endpoints.branch),
     (rf"POST {_API}/tag/{_REVISION}", Endpoints.tag),
