@@ -148,7 +148,14 @@ def test_a_download_that_is_cut_goes_on_where_it_was(model, tmp_path, tenth):
 
 @pytest.mark.parametrize("file", ["config.json", "model.safetensors"])
 @pytest.mark.parametrize(
-    "fault", [dict(status=500), dict(status=503), dict(stall=2.5), dict(drop=100, stall=2.5)]
+    "fault",
+    [
+        dict(status=500),
+        dict(status=503),
+        dict(stall=2.5),
+        dict(drop=100, stall=2.5),
+        dict(short=100),
+    ],
 )
 @pytest.mark.parametrize("method", ["HEAD", "GET"])
 def test_one_fault_is_retried_or_said_and_the_next_call_succeeds(

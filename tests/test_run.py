@@ -180,7 +180,10 @@ def test_killed_and_stopped_it_ends_with_the_same_weights(environment, whole, tm
         (("--resume", "--out", "{empty}"), "holds no checkpoint to resume"),
         (("--out", "{file}/run"), "error: cannot write to {file}/run (Not a directory)"),
         (("--out", "{full}"), "is not empty; continue the run in it with --resume"),
-        (("--out", "{new}", "--push-to-hub", REPO), f"error: the Hub refuses {REPO}: log in with"),
+        (
+            ("--out", "{new}", "--steps", "2", *SMALL, "--push-to-hub", REPO),
+            f"error: the Hub refuses {REPO}: log in with",
+        ),
     ],
 )
 def test_a_mistake_ends_in_one_sentence(tmp_path, monkeypatch, arguments, message):

@@ -19,6 +19,7 @@ class Fault:
     """What goes wrong with the next `times` requests whose method and path match.
 
     - `status`: answer that.
+    - `short`: announce and send so many bytes of the body, and no more.
     - `drop`: hang up after so many bytes of the body.
     - `stall`: say nothing for so many seconds before hanging up; without `drop`, from the start.
     """
@@ -26,6 +27,7 @@ class Fault:
     match: str
     times: int = 1
     status: int | None = None
+    short: int | None = None
     drop: int | None = None
     stall: float | None = None
 
@@ -115,6 +117,8 @@ class _Handler(Endpoints, BaseHTTPRequestHandler):
     do_HEAD = do_POST = do_PUT = do_GET
 
     def send(self, status: int, data: bytes, headers: dict[str, str]) -> None:
+        if self._fault and self._fault.short is not None and self.command != "HEAD":
+            data = data[: self._fault.short]
         self.send_response(status)
         for name, value in {"Content-Length": str(len(data)), **headers}.items():
             self.send_header(name, value)
