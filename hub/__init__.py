@@ -1,5 +1,6 @@
 """Pytrees as named arrays; models as folders and as repos of the Hugging Face Hub."""
 
+from .card import loading as loading
 from .card import model_card as model_card
 from .config_file import LIBRARY as LIBRARY
 from .config_file import version as version

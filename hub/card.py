@@ -1,5 +1,6 @@
 """Cards: Markdown that people read, under a front matter that the Hub indexes."""
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -19,6 +20,12 @@ def model_card(text: str, *, results: Sequence[Mapping[str, Any]] = (), **fields
     return str(ModelCard(f"---\n{data.to_yaml()}\n---\n\n{text}"))
 
 
-def addressed(card: str, repo_id: str) -> str:
-    """The card with the lines that load the model loading it from this repo."""
-    return re.sub(r'(?<=\bfrom_pretrained\()"([^"\\\n]|\\.)*"(?=\))', f'"{repo_id}"', card)
+def loading(kind: str, name: str) -> str:
+    """The line of a card that loads the model."""
+    return f"model = {kind}.from_pretrained({json.dumps(name)})"
+
+
+def addressed(card: str, name: str) -> str:
+    """The card with that line, the first one, loading the model by this name."""
+    line = r'^(model = \w+\.from_pretrained\()"([^"\\\n]|\\.)*"\)$'
+    return re.sub(line, lambda found: f"{found[1]}{json.dumps(name)})", card, count=1, flags=re.M)

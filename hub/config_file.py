@@ -1,5 +1,6 @@
 """`config.json`: what a model is rebuilt from, and who wrote it."""
 
+import hashlib
 import importlib.metadata
 import json
 import reprlib
@@ -11,8 +12,8 @@ from .files import atomic_file
 
 LIBRARY = "isa-eqx"
 FORMAT = 1  # of the folder; a reader refuses a newer one than it knows
-LARGEST = 100_000  # bytes; those of this project have some 700
-_KEYS = "model_type", "format_version", "library_version"
+MOST_BYTES = 100_000  # those of this project have some 700
+_KEYS = "model_type", "format_version", "library_version", "fingerprint"
 
 
 def version() -> str:
@@ -23,21 +24,30 @@ def version() -> str:
         return "unknown"
 
 
+def fingerprint(fields: Mapping[str, Any]) -> str:
+    """What tells a configuration from others. Weights have it too, so that those of another model
+    are noticed where their shapes are the same, after a save that was cut short between the files.
+    """
+    return hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()[:16]
+
+
 def write(path: Path, model_type: str, fields: Mapping[str, Any]) -> None:
     """Write the fields of a configuration under the name of its kind of model."""
-    record = dict(zip(_KEYS, (model_type, FORMAT, version()), strict=True)) | dict(fields)
+    values = model_type, FORMAT, version(), fingerprint(fields)
+    record = dict(zip(_KEYS, values, strict=True)) | dict(fields)
     with atomic_file(path) as temporary:
         temporary.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
 
 
-def read(path: Path, model_type: str | None = None) -> dict[str, Any]:
-    """The fields of a configuration; nothing in the file is ever run or imported.
+def read(path: Path, model_type: str | None = None) -> tuple[dict[str, Any], str | None]:
+    """The fields of a configuration, and the fingerprint it was saved with; a person may have
+    changed the fields since. Nothing in the file is ever run or imported.
 
     Raises a `ValueError` if the file is absent, is no JSON object, holds another kind of model
     than asked for, or was written in a format that is newer than this library.
     """
     record = _object(path)
-    kind, format_version, writer = (record.pop(key, None) for key in _KEYS)
+    kind, format_version, writer, saved_as = (record.pop(key, None) for key in _KEYS)
     if kind is None or model_type not in (None, kind):
         wanted = f" of {model_type}" if model_type else ""
         raise ValueError(f"{path} is no config{wanted}: its model_type is {reprlib.repr(kind)}.")
@@ -50,14 +60,17 @@ def read(path: Path, model_type: str | None = None) -> dict[str, Any]:
             f"{reprlib.repr(format_version)}; this is {version()}, which reads up to {FORMAT}: "
             f"update {LIBRARY}."
         )
-    return record
+    if not isinstance(saved_as, (str, type(None))):
+        raise ValueError(f"{path} is damaged: fingerprint is {reprlib.repr(saved_as)}.")
+    return record, saved_as
 
 
 def _object(path: Path) -> dict[str, Any]:
     try:
-        if path.stat().st_size > LARGEST:
-            raise ValueError(f"it has more than {LARGEST:,} bytes")
-        record = json.loads(path.read_text(encoding="utf-8"))
+        if path.stat().st_size > MOST_BYTES:
+            raise ValueError(f"it has more than {MOST_BYTES:,} bytes")
+        text = path.read_text(encoding="utf-8")
+        record = json.loads(text, object_pairs_hook=_without_repeats)
     except OSError as error:
         raise ValueError(f"{path} cannot be read: {error.strerror}.") from error
     except (ValueError, RecursionError) as error:
@@ -65,3 +78,10 @@ def _object(path: Path) -> dict[str, Any]:
     if not isinstance(record, dict):
         raise ValueError(f"{path} is no config: wanted an object, got {reprlib.repr(record)}.")
     return record
+
+
+def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a key is there twice")
+    return found

@@ -1,9 +1,11 @@
 """Models that are saved to a folder or the Hub, and come back from it."""
 
 import abc
+import contextlib
 import math
 import os
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, ClassVar, Protocol, TypeVar, runtime_checkable
 
@@ -14,12 +16,10 @@ from jax.sharding import Sharding
 from jaxtyping import DTypeLike
 
 from . import config_file, remote, tree
-from .card import addressed
 from .files import atomic_file
 from .upload import CARD, upload
 
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
-HEADER = 2**20  # bytes of a weights file beside its numbers, at most
 
 
 @runtime_checkable
@@ -56,12 +56,13 @@ class AbstractPretrained(eqx.Module):
         """Write the model into a folder, made if absent; other files in it stay, and so does a
         card, `README.md`, that is there.
         """
-        folder = Path(folder)
-        tree.write(self, folder / WEIGHTS)
-        config_file.write(folder / CONFIG, self.model_type, self.config.to_dict())
-        if not (folder / CARD).exists():
+        folder, fields = Path(folder), self.config.to_dict()
+        card = None if (folder / CARD).exists() else self.card(str(folder)).encode()
+        tree.write(self, folder / WEIGHTS, {"fingerprint": config_file.fingerprint(fields)})
+        config_file.write(folder / CONFIG, self.model_type, fields)
+        if card is not None:
             with atomic_file(folder / CARD) as temporary:
-                temporary.write_text(self.card(str(folder)), encoding="utf-8")
+                temporary.write_bytes(card)
 
     def push_to_hub(
         self,
@@ -73,7 +74,8 @@ class AbstractPretrained(eqx.Module):
         create_pr: bool = False,
         token: remote.Token = None,
     ) -> str:
-        """Upload the model in one commit, and return its address; a card that is there stays.
+        """Upload the model in one commit, and return its address; a card that is there stays, so
+        see that it is true of this model.
 
         - `repo_id`: `user/name`, made if absent.
         - `private`: of a repo that is new; `None` for what its owner has set.
@@ -81,15 +83,14 @@ class AbstractPretrained(eqx.Module):
         - `create_pr`: propose the commit as a pull request.
         - `token`: `None` for the one that is logged in.
 
-        Raises a `ValueError` for a name that is none and without permission, and a
-        `ConnectionError` if the Hub does not answer; then the repo is as it was.
+        Raises a `ValueError` for a name that is none, without permission, and if the repo should
+        be private and is public; a `ConnectionError` if the Hub does not answer. Then the repo is
+        as it was, or empty if it is new.
         """
         with tempfile.TemporaryDirectory() as folder:
             self.save_pretrained(folder)
-            files: dict[str, Path | bytes] = {n: Path(folder) / n for n in (CONFIG, WEIGHTS)}
-            files[CARD] = addressed((Path(folder) / CARD).read_text("utf-8"), repo_id).encode()
             return upload(
-                files,
+                {name: Path(folder) / name for name in (CONFIG, WEIGHTS, CARD)},
                 repo_id,
                 keep_card=True,
                 private=private,
@@ -121,14 +122,16 @@ class AbstractPretrained(eqx.Module):
         - `cache_dir`: where downloads are kept; `None` for the Hub's cache.
         - `force_download`: also what is in the cache.
         - `local_files_only`: from the cache or not at all.
-        - `dtype`: of the weights; `None` as saved. Images must have the same one.
+        - `dtype`: of the weights; `None` as saved, but that float64 becomes float32 without
+          `jax_enable_x64`. Images must have the same one.
         - `sharding`: where weights go, each device reading its part; `None` for the default device.
 
-        Only JSON and safetensors are read, and a foreign file can neither run anything nor make
-        much memory or disk be taken. Raises a `ValueError` if there is no such model or no
-        permission to read it, if a file is damaged, and if the weights are not exactly those of
-        the configuration: every missing, unexpected and wrongly shaped one. Raises a
-        `ConnectionError` if the Hub does not answer and the cache does not have it.
+        Only JSON and safetensors are read. A foreign file can run nothing, and is refused before
+        more memory is taken, or more is downloaded, than its configuration accounts for. Raises a
+        `ValueError` if there is no such model or no permission to read it, if a file is damaged,
+        and if the weights are not exactly those of the configuration, with what is missing,
+        unexpected or of another shape. Raises a `ConnectionError` if the Hub does not answer and
+        the cache does not have it, and other `OSError`s if the cache cannot be written.
         """
         dtype = None if dtype is None else _floating(dtype)
         place = remote.source(
@@ -139,22 +142,34 @@ class AbstractPretrained(eqx.Module):
             force_download=force_download,
             local_files_only=local_files_only,
         )
-        config = cls._read_config(place.fetch(CONFIG, config_file.LARGEST))
+        path = place.fetch(CONFIG, config_file.MOST_BYTES)
+        with _blaming(path, place.advice):
+            fields, saved_as = config_file.read(path, cls.model_type)
+            config = cls.config_from_dict(fields)
         skeleton = eqx.filter_eval_shape(cls, config, key=jax.random.key(0))
         numbers = sum(map(math.prod, tree.named_shapes(skeleton).values()))
-        weights = place.fetch(WEIGHTS, HEADER + 8 * numbers)
-        try:
-            return tree.read(skeleton, weights, dtype=dtype, sharding=sharding)
-        except ValueError as error:
-            raise ValueError(f"{weights} is not the {cls.__name__} of {CONFIG}: {error}") from error
+        path = place.fetch(WEIGHTS, tree.MOST_HEADER + 8 * numbers)
+        with _blaming(path, place.advice):
+            _check_together(saved_as, tree.metadata(path).get("fingerprint"))
+            return tree.read(skeleton, path, dtype=dtype, sharding=sharding)
 
-    @classmethod
-    def _read_config(cls, path: Path) -> Config:
-        fields = config_file.read(path, cls.model_type)
-        try:
-            return cls.config_from_dict(fields)
-        except ValueError as error:
-            raise ValueError(f"{path} is no config of {cls.__name__}: {error}") from error
+
+@contextlib.contextmanager
+def _blaming(path: Path, advice: str) -> Iterator[None]:
+    """Name the file in what is said of it, and what can be done."""
+    try:
+        yield
+    except ValueError as error:
+        said = str(error) if str(path) in str(error) else f"{path}: {error}"
+        raise ValueError(said + advice) from error
+
+
+def _check_together(config: str | None, weights: str | None) -> None:
+    if config is not None and weights is not None and config != weights:
+        raise ValueError(
+            f"{CONFIG} and {WEIGHTS} are of two models, as after a save that was cut short: save "
+            f"again, or take the fingerprint out of {CONFIG} if you mean it."
+        )
 
 
 def _floating(dtype: DTypeLike) -> jnp.dtype:

@@ -8,16 +8,15 @@ import tyro
 from tyro.conf import Positional
 
 from . import config_file, tree
-from .card import addressed
 from .pretrained import CONFIG, WEIGHTS
 from .upload import CARD, upload
 
-# What a run leaves at the top of its folder; nothing else there is any of the Hub's business.
-SHARED = CONFIG, WEIGHTS, CARD, "train.json", "metrics.jsonl", "[!.]*.png"
+# Of what a run leaves, for others to see; nothing else in its folder is any of their business.
+SHARED = CONFIG, WEIGHTS, CARD, "train.json", "metrics.jsonl", "samples.png", "curve.png"
 
 
-def shared_files(run: Path, repo_id: str) -> dict[str, Path | bytes]:
-    """What to share of a folder, by its name there, with a card that names the repo.
+def shared_files(run: Path) -> dict[str, Path | bytes]:
+    """What to share of a folder, by its name there.
 
     Raises a `ValueError` if there is no model in the folder, no card, or a damaged one.
     """
@@ -29,16 +28,12 @@ def shared_files(run: Path, repo_id: str) -> dict[str, Path | bytes]:
             )
     config_file.read(run / CONFIG)
     tree.header(run / WEIGHTS)
-    files: dict[str, Path | bytes] = {
-        file.name: file for pattern in SHARED for file in sorted(run.glob(pattern))
-    }
-    files[CARD] = addressed((run / CARD).read_text("utf-8"), repo_id).encode()
-    return files
+    return {file: run / file for file in SHARED if (run / file).is_file()}
 
 
 def push(run: Path, repo_id: str, **options: Any) -> str:
     """Push a folder in one commit, and return its address; options and errors as of `upload`."""
-    return upload(shared_files(run, repo_id), repo_id, **options)
+    return upload(shared_files(run), repo_id, **options)
 
 
 def main(
@@ -72,7 +67,9 @@ def main(
         )
     except (ValueError, OSError) as error:
         sys.exit(f"error: {error}")
-    print(f'{address}\nISA.from_pretrained("{repo}")')
+    print(address)
+    if not create_pr:
+        print(f'To load it: from_pretrained("{repo}{f"@{revision}" if revision else ""}")')
 
 
 if __name__ == "__main__":

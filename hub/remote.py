@@ -1,20 +1,19 @@
 """Where models live: a folder, or a repo of the Hugging Face Hub; both give out files."""
 
-import contextlib
 import dataclasses
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from . import config_file
+from .errors import explained
 
 Token = str | bool | None
 
-_REPO = re.compile(r"(?P<repo>\w[\w.-]*/\w[\w.-]*)(@(?P<revision>.*))?", re.ASCII)
+_REPO = re.compile(r"(?P<repo>\w[\w.-]*/\w[\w.-]*)(@(?P<revision>.*))?", re.ASCII | re.DOTALL)
 _REVISION = re.compile(r"\w[\w./+-]*", re.ASCII)
-_LOG_IN = "log in with `hf auth login`, set HF_TOKEN, or pass a token that may"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -22,12 +21,15 @@ class Folder:
     """Files of a local folder."""
 
     path: Path
+    advice = ""
 
     def fetch(self, file: str, largest: int) -> Path:
-        """Where the file is; a `ValueError` if it is not there."""
-        if not (self.path / file).is_file():
+        """Where the file is; a `ValueError` if it is not there or has more bytes."""
+        path = self.path / file
+        if not path.is_file():
             raise ValueError(f"{self.path} holds no model: no {file} there.")
-        return self.path / file
+        _check_size(path.stat().st_size, largest, str(path))
+        return path
 
 
 @dataclasses.dataclass
@@ -37,6 +39,8 @@ class Repo:
     repo_id: str
     revision: str
     options: Mapping[str, Any]
+    commit: str | None = None
+    advice = " If a download was damaged, force_download=True fetches it again."
 
     def fetch(self, file: str, largest: int) -> Path:
         """Where the file is in the cache, downloaded if need be.
@@ -47,17 +51,17 @@ class Repo:
         """
         from huggingface_hub import hf_hub_download
 
-        with explained(f"{self.repo_id}@{self.revision}", file):
-            plan = hf_hub_download(
-                self.repo_id, file, revision=self.revision, dry_run=True, **self.options
-            )
-            if plan.file_size and plan.file_size > largest:
-                raise ValueError(
-                    f"{file} of {self.repo_id} has {plan.file_size:,} bytes; at most {largest:,} "
-                    "can be right, so it was left there."
-                )
-            path = Path(hf_hub_download(self.repo_id, file, revision=self.revision, **self.options))
-        self.revision = path.parent.name  # the commit, for all files that follow
+        what = f"{file} of {self.repo_id}@{self.revision}"
+        options: dict[str, Any] = dict(revision=self.commit or self.revision, **self.options)
+        absent = (
+            f"{self.repo_id}: no folder of that name is here, and the Hub has no such repo, or a "
+            "private one"
+        )
+        with explained(what, absent):
+            plan = hf_hub_download(self.repo_id, file, dry_run=True, **options)
+            _check_size(plan.file_size or 0, largest, what)
+            path = Path(hf_hub_download(self.repo_id, file, **options))
+        self.commit = path.parent.name  # for all files that follow
         return path
 
 
@@ -73,18 +77,21 @@ def source(
     Raises a `ValueError` if it is neither a folder nor such a name, if the revision is none that
     git could have, or if a folder is asked for a revision.
     """
-    folder, match = Path(repo_or_folder), _REPO.fullmatch(str(repo_or_folder))
-    if os.path.isdir(folder):
+    name = os.fspath(repo_or_folder)
+    if os.path.isdir(name):
         if revision is not None:
-            raise ValueError(f"{folder} is a folder here, which has no revisions: leave it out.")
-        return Folder(folder)
-    if match is None or isinstance(repo_or_folder, os.PathLike):
-        raise ValueError(f"{folder} is no folder here; a model on the Hub is called user/name.")
+            raise ValueError(f"{name!r} is a folder here, which has no revisions: leave it out.")
+        return Folder(Path(name))
+    if isinstance(repo_or_folder, os.PathLike):
+        raise ValueError(f"there is no folder {name!r}; name a repo of the Hub by a string.")
+    match = _REPO.fullmatch(name)
+    if match is None:
+        raise ValueError(f"{name!r} is no folder here; a model on the Hub is called user/name.")
     if match["revision"] is not None:
         if revision not in (None, match["revision"]):
-            raise ValueError(f"{folder} names another revision than {revision!r}: leave out one.")
+            raise ValueError(f"{name!r} names another revision than {revision!r}: leave out one.")
         if os.path.isdir(match["repo"]):
-            raise ValueError(f"{match['repo']} is a folder here, which has no revisions.")
+            raise ValueError(f"{match['repo']!r} is a folder here, which has no revisions.")
         revision = match["revision"]
     revision = "main" if revision is None else checked_revision(revision)
     return Repo(match["repo"], revision, dict(token=checked_token(token), **library(), **options))
@@ -93,6 +100,14 @@ def source(
 def library() -> dict[str, Any]:
     """What tells the Hub who asks."""
     return dict(library_name=config_file.LIBRARY, library_version=config_file.version())
+
+
+def checked_repo(repo_id: str) -> str:
+    """The name of a repo; a `ValueError` if it is none."""
+    match = _REPO.fullmatch(repo_id)
+    if match is None or match["revision"] is not None:
+        raise ValueError(f"a repo on the Hub is called user/name, got {repo_id!r:.100}.")
+    return repo_id
 
 
 def checked_revision(revision: str) -> str:
@@ -109,60 +124,8 @@ def checked_token(token: Token) -> Token:
     return token
 
 
-@contextlib.contextmanager
-def explained(where: str, file: str = "") -> Iterator[None]:
-    """Turn what the Hub's client raises into one sentence that says what to do."""
-    from huggingface_hub import errors
-
-    # Of the HTTP library that the client uses, which changes with its version.
-    http_error: type[Exception] = errors.HTTPError  # pyright: ignore[reportPrivateImportUsage]
-    try:
-        yield
-    except (http_error, errors.LocalEntryNotFoundError, ConnectionError) as error:
-        raise _explanation(error, where, file) from error
-    except (ValueError, RuntimeError) as error:
-        # What the client makes of a failed transfer; a plain ValueError is about an argument.
-        if isinstance(error, ValueError) and not isinstance(error.__cause__, http_error):
-            raise
-        raise _explanation(error.__cause__ or error, where, file) from error
-    except errors.LocalTokenNotFoundError as error:
-        raise ValueError(f"{where} needs a token: {_LOG_IN} use it.") from error
-    except OSError as error:
-        if error.errno is not None:  # of this machine: a full disk, a cache that is not ours
-            raise
-        raise ConnectionError(f"{file} of {where} did not arrive whole: try again.") from error
-
-
-def _explanation(error: BaseException, where: str, file: str) -> Exception:
-    from huggingface_hub import errors
-
-    what = f"{file} of {where}" if file else where
-    match error:
-        case errors.GatedRepoError():
-            return ValueError(f"{where} is gated: ask for access on its page, then {_LOG_IN} read.")
-        case errors.RepositoryNotFoundError():
-            return ValueError(
-                f"{where}: no folder of that name is here, and the Hub has no such repo, or a "
-                f"private one: check the name, or {_LOG_IN} read it."
-            )
-        case errors.RevisionNotFoundError():
-            return ValueError(f"{where} has no such revision: name a branch, a tag or a commit.")
-        case errors.LocalEntryNotFoundError():
-            reason = f" ({_reason(error.__cause__)})" if error.__cause__ else ""
-            return ConnectionError(
-                f"{what} is not in the cache, and the Hub was not asked or did not answer{reason}: "
-                "go online without local_files_only and HF_HUB_OFFLINE, and try again."
-            )
-        case errors.EntryNotFoundError():
-            return ValueError(f"{where} holds no model of this library: no {file} there.")
-        case errors.HfHubHTTPError() if error.response.status_code in (401, 403):
-            return ValueError(f"the Hub refuses {what}: {_LOG_IN} do this.")
-        case errors.HfHubHTTPError() if error.response.status_code < 500:
-            return ValueError(f"the Hub refuses {what}: {_reason(error)}.")
-    return ConnectionError(f"{what}: the Hub did not answer ({_reason(error)}): try again.")
-
-
-def _reason(error: BaseException | None) -> str:
-    """The first line of an error, or its kind, without the link to an explanation of its code."""
-    first = next(filter(None, map(str.strip, str(error).splitlines())), "")
-    return re.sub(r" for url.*| \(Request ID.*", "", first).rstrip(".") or type(error).__name__
+def _check_size(size: int, largest: int, what: str) -> None:
+    if size > largest:
+        raise ValueError(
+            f"{what} has {size:,} bytes; at most {largest:,} can be right, so it was left there."
+        )

@@ -17,7 +17,8 @@ from jaxtyping import DTypeLike
 from .files import atomic_file
 
 T = TypeVar("T")
-MOST_UNEXPECTED = 20  # names of a message
+MOST_HEADER = 2**20  # bytes of a file's header; a foreign one is not parsed beyond
+MOST_PROBLEMS = 50  # of a message
 
 # What safetensors calls the types that JAX has.
 _DTYPES = dict(
@@ -50,16 +51,16 @@ def fill(tree: T, arrays: Mapping[str, np.ndarray | jax.Array]) -> T:
 
     The new arrays keep their own precision. Raises a `ValueError` that lists every name that is
     missing, unexpected, of another shape, or of a dtype that is not the tree's (any floating one
-    will do for another).
+    will do for another), up to fifty.
     """
     _check(_named(tree), arrays)
     return _replace(tree, lambda name: jnp.asarray(arrays[name]))
 
 
-def write(tree: Any, path: Path) -> None:
+def write(tree: Any, path: Path, metadata: dict[str, str] | None = None) -> None:
     """Write a tree's arrays as a safetensors file, whole or not at all."""
     with atomic_file(path) as temporary:
-        temporary.write_bytes(safetensors.numpy.save(named_arrays(tree)))
+        safetensors.numpy.save_file(named_arrays(tree), temporary, metadata)
 
 
 def read(
@@ -85,15 +86,26 @@ def header(path: Path) -> dict[str, jax.ShapeDtypeStruct]:
         return _header(file, path)
 
 
+def metadata(path: Path) -> dict[str, str]:
+    """What `write` was given beside the arrays; errors as of `read`."""
+    with _opened(path) as file:
+        return file.metadata() or {}
+
+
 @contextlib.contextmanager
 def _opened(path: Path) -> Iterator[Any]:
     try:
+        with path.open("rb") as start:
+            size = int.from_bytes(start.read(8), "little")
+        if size > MOST_HEADER:
+            raise safetensors.SafetensorError(f"a header of {size:,} bytes")
         with safetensors.safe_open(path, framework="numpy") as file:
             yield file
     except FileNotFoundError:
         raise ValueError(f"{path} does not exist.") from None
     except (safetensors.SafetensorError, OSError) as error:
-        raise ValueError(f"{path} is damaged or no safetensors file: {error!s:.200}.") from error
+        reason = ascii(str(error))[1:-1]  # it may quote the file
+        raise ValueError(f"{path} is damaged or no safetensors file: {reason:.200}.") from error
 
 
 def _header(file: Any, path: Path) -> dict[str, jax.ShapeDtypeStruct]:
@@ -121,12 +133,9 @@ def _load(file: Any, name: str, dtype: DTypeLike | None, sharding: Sharding | No
 
 
 def _check(wanted: Mapping[str, Any], got: Mapping[str, Any]) -> None:
-    problems = [f"missing {name} {wanted[name].shape}" for name in wanted.keys() - got.keys()]
-    unexpected = sorted(got.keys() - wanted.keys())
     # The names of a foreign file may be many, long, and meant for a terminal.
-    problems += [f"unexpected {ascii(name):.100}" for name in unexpected[:MOST_UNEXPECTED]]
-    if more := unexpected[MOST_UNEXPECTED:]:
-        problems += [f"unexpected {len(more)} more"]
+    problems = [f"missing {name} {wanted[name].shape}" for name in wanted.keys() - got.keys()]
+    problems += [f"unexpected {ascii(name):.100}" for name in got.keys() - wanted.keys()]
     for name in wanted.keys() & got.keys():
         a, b = wanted[name], got[name]
         if a.shape != b.shape:
@@ -134,7 +143,9 @@ def _check(wanted: Mapping[str, Any], got: Mapping[str, Any]) -> None:
         elif a.dtype != b.dtype and not _are_floating(a.dtype, b.dtype):
             problems.append(f"{name} should be {a.dtype}, is {b.dtype}")
     if problems:
-        raise ValueError(f"the tensors do not fit: {'; '.join(sorted(problems))}.")
+        first, more = sorted(problems)[:MOST_PROBLEMS], len(problems) - MOST_PROBLEMS
+        rest = f"; and {more} more" if more > 0 else ""
+        raise ValueError(f"the tensors do not fit: {'; '.join(first)}{rest}.")
 
 
 def _are_floating(*dtypes: DTypeLike) -> bool:

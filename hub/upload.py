@@ -1,33 +1,29 @@
 """Files → one commit of a repo on the Hub."""
 
-from collections.abc import Mapping
+import contextlib
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
-from .remote import Token, checked_revision, checked_token, explained, library
+from .card import addressed
+from .errors import explained
+from .remote import Token, checked_repo, checked_revision, checked_token, library
 
 CARD = "README.md"
 
 
-def create_repo(
-    repo_id: str, *, private: bool | None = None, is_written: bool = True, token: Token = None
-) -> str:
-    """Make sure that a model repo is there, and return its full name.
+def create_repo(repo_id: str, *, private: bool | None = None, token: Token = None) -> None:
+    """Make sure that a model repo is there and may be written to.
 
-    - `private`: of a repo that is new; `None` for what its owner has set. One that is there stays
-      as it is.
-    - `is_written`: whether commits will follow, rather than proposals.
+    - `private`: of a repo that is new; `None` for what its owner has set.
 
-    Raises a `ValueError` for a name that is none and without permission for what follows, and a
-    `ConnectionError` if the Hub does not answer.
+    Raises a `ValueError` for a name that is none, without permission, and if a repo that should be
+    private is there and public; a `ConnectionError` if the Hub does not answer.
     """
-    from huggingface_hub import HfApi
-
-    with explained(repo_id):
-        api = HfApi(token=checked_token(token), **library())
-        repo_id = api.create_repo(repo_id, private=private, exist_ok=True).repo_id
-        if is_written:  # creating a repo that is there succeeds for all who see it
-            api.auth_check(repo_id, write=True)
-        return repo_id
+    with _talking_to(repo_id, token) as api:
+        _create(api, repo_id, private)
+        # Without this, creating a repo that is there succeeds for all who see it.
+        api.auth_check(repo_id, write=True)
 
 
 def upload(
@@ -41,31 +37,82 @@ def upload(
     create_pr: bool = False,
     token: Token = None,
 ) -> str:
-    """Add files, by their name there, to a repo in one commit: all of them, or nothing changes.
+    """Add files, by their name there, to a repo in one commit: all of them or none.
 
-    - `keep_card`: leave out `README.md` where the repo has one.
+    - `files`: the card among them is made to load the model from the repo.
+    - `keep_card`: leave it out where the repo has one.
     - `private`: see `create_repo`, which comes first.
     - `revision`: the branch, made if absent; `None` for the default one.
     - `create_pr`: propose the commit instead, on top of that branch.
 
-    Returns the address of the commit, or of the proposal. Raises as `create_repo`.
+    Returns the address of the commit or proposal; of the last commit if nothing has changed.
+    Raises as `create_repo`; then the repo is as it was, or empty if it is new.
     """
-    from huggingface_hub import CommitOperationAdd, HfApi
+    from huggingface_hub import CommitOperationAdd
 
     if revision is not None:
         checked_revision(revision)
-    repo_id = create_repo(repo_id, private=private, is_written=not create_pr, token=token)
-    api = HfApi(token=token, **library())
-    with explained(repo_id):
-        if revision is not None and not create_pr:
-            api.create_branch(repo_id, branch=revision, exist_ok=True)
-        if keep_card and api.file_exists(repo_id, CARD, revision=revision):
-            files = {name: file for name, file in files.items() if name != CARD}
-        commit = api.create_commit(
-            repo_id,
-            [CommitOperationAdd(name, file) for name, file in files.items()],
-            commit_message=commit_message,
-            revision=revision,
-            create_pr=create_pr,
-        )
+    if not create_pr:
+        create_repo(repo_id, private=private, token=token)
+    at = f"{repo_id}@{revision}" if revision and not create_pr else repo_id
+    with _talking_to(repo_id, token) as api:
+        if create_pr:
+            _create(api, repo_id, private)
+        with _branch(api, repo_id, None if create_pr else revision):
+            if keep_card and api.file_exists(repo_id, CARD, revision=revision):
+                files = {name: file for name, file in files.items() if name != CARD}
+            commit = api.create_commit(
+                repo_id,
+                [
+                    CommitOperationAdd(name, _addressed(file, at) if name == CARD else file)
+                    for name, file in files.items()
+                ],
+                commit_message=commit_message,
+                revision=revision,
+                create_pr=create_pr,
+            )
     return commit.pr_url or commit.commit_url
+
+
+@contextlib.contextmanager
+def _talking_to(repo_id: str, token: Token) -> Iterator[Any]:
+    from huggingface_hub import HfApi
+
+    checked_repo(repo_id)
+    with explained(f"pushing to {repo_id}", f"the Hub has no repo {repo_id}, or a private one"):
+        yield HfApi(token=checked_token(token), **library())
+
+
+def _create(api: Any, repo_id: str, private: bool | None) -> None:
+    api.create_repo(repo_id, private=private, exist_ok=True)
+    if private and not api.repo_info(repo_id).private:
+        raise ValueError(f"{repo_id} is there and public; make it private on its page first.")
+
+
+@contextlib.contextmanager
+def _branch(api: Any, repo_id: str, name: str | None) -> Iterator[None]:
+    """While the block runs the branch is there; one that was new goes again if the block fails."""
+    from huggingface_hub.errors import HfHubHTTPError
+
+    is_new = name is not None and not name.startswith("refs/")  # a proposal has its branch
+    if is_new:
+        try:
+            api.create_branch(repo_id, branch=name)
+        except HfHubHTTPError as error:
+            if error.response.status_code != 409:
+                raise
+            is_new = False
+    try:
+        yield
+    except BaseException:
+        if is_new:
+            api.delete_branch(repo_id, branch=name)
+        raise
+
+
+def _addressed(card: Path | bytes, name: str) -> bytes:
+    content = card if isinstance(card, bytes) else card.read_bytes()
+    try:
+        return addressed(content.decode("utf-8"), name).encode()
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{CARD} must be UTF-8: {error}.") from error

@@ -1,6 +1,5 @@
 """What every model card of an ISA says."""
 
-import json
 from typing import Any
 
 import hub
@@ -22,7 +21,6 @@ def front_matter(config: ISAConfig) -> dict[str, Any]:
     """The fields of `huggingface_hub.ModelCardData` that all cards have."""
     return dict(
         library_name=hub.LIBRARY,
-        license="apache-2.0",
         pipeline_tag="image-segmentation",
         tags=[
             "object-centric-learning",
@@ -46,9 +44,12 @@ def about(config: ISAConfig) -> str:
     )
 
 
-def usage(config: ISAConfig, name: str) -> str:
-    """A section with the lines that take a picture apart; `name` is what the model is loaded by."""
+def usage(config: ISAConfig, name: str, dtype: str = "float32") -> str:
+    """A section with the lines that take a picture apart; `name` is what the model is loaded by,
+    `dtype` that of its weights.
+    """
     height, width = config.image_size
+    cast = "" if dtype == "float32" else f'.astype("{dtype}")'
     return f"""\
 ## Use it
 
@@ -58,20 +59,22 @@ import numpy as np
 from PIL import Image
 from isa_eqx import ISA  # of the library {hub.LIBRARY}
 
-model = ISA.from_pretrained({json.dumps(name, ensure_ascii=False)})
+{hub.loading("ISA", name)}
 pixels = np.asarray(Image.open("scene.png").convert("RGB"), np.float32) / 255
-image = jax.image.resize(pixels, ({height}, {width}, 3), "bilinear", antialias=False)
+image = jax.image.resize(pixels, ({height}, {width}, 3), "bilinear", antialias=False){cast}
 out = model(image, key=jax.random.key(0))  # the key draws the slots' first frames
 out.segmentation, out.masks, out.slots, out.frames.position, out.reconstruction
 ```
 """
 
 
-def plain(config: ISAConfig, name: str, more: str = "", **fields: Any) -> str:
+def plain(
+    config: ISAConfig, name: str, dtype: str = "float32", more: str = "", **fields: Any
+) -> str:
     """The card of a model of which nothing else is known, or what `more` says."""
     heading = f"# Invariant Slot Attention, {config.variant}"
     more = more or (
         "What it was trained on, how, and how well it does, is for whoever shares it to say here."
     )
-    text = "\n\n".join((heading, about(config), more, usage(config, name)))
+    text = "\n\n".join((heading, about(config), more, usage(config, name, dtype)))
     return hub.model_card(text, **front_matter(config) | fields)

@@ -108,6 +108,12 @@ class ISAConfig:
                 f"normalisation, got {self.encoder_channels}."
             )
 
+        if self.learnt_grid and self.encoder_channels[-1] < 3:
+            raise ValueError(
+                "learnt_grid takes two of the last encoder_channels, of which at least one must "
+                f"remain, got {self.encoder_channels}."
+            )
+
     def _check_lengths(self) -> None:
         if len(self.image_size) != 2:
             raise ValueError(f"image_size must be (height, width), got {self.image_size!r}.")

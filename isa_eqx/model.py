@@ -198,7 +198,7 @@ class ISA(AbstractPretrained):
         return ISAConfig.from_dict(fields)
 
     def card(self, name: str) -> str:
-        return card.plain(self.config, name)
+        return card.plain(self.config, name, str(self.initial_slots.dtype))
 
 
 def _check(image: Shaped[Array, "..."], size: tuple[int, int], dtype: DTypeLike) -> None:

@@ -4,9 +4,11 @@ import atexit
 import contextlib
 import copy
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import equinox as eqx
@@ -14,6 +16,7 @@ import jax
 import numpy as np
 import pytest
 from hypothesis import settings
+from PIL import Image
 
 import hub
 from isa_eqx import ISA, VARIANTS, ISAConfig, Output
@@ -110,6 +113,16 @@ def assert_same(a: ISA, b: ISA) -> None:
         other = hub.named_arrays(b)[name]
         assert array.dtype == other.dtype
         np.testing.assert_array_equal(array, other, err_msg=name)
+
+
+def run_lines(card: Path) -> Output:
+    """What the lines on a model card make of a picture, here called `scene.png`."""
+    Image.new("RGB", (80, 60), "navy").save("scene.png")
+    (lines,) = re.findall(r"```python\n(.*?)```", card.read_text(encoding="utf-8"), re.DOTALL)
+    assert len(lines.splitlines()) <= 10
+    names = {}
+    exec(lines, names)
+    return names["out"]
 
 
 def slot_attention(symmetry: Symmetry, kind: type[SlotAttention] = SlotAttention) -> SlotAttention:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 import traceback
+from pathlib import Path
 
 import pytest
 
@@ -50,13 +51,17 @@ def refusal(kind, call):
 @pytest.mark.parametrize(
     ("name", "options", "message"),
     [
-        ("user/secret", {}, "user/secret@main: no folder of that name is here, and the Hub has no"),
+        ("user/secret", {}, "user/secret: no folder of that name is here, and the Hub has no such"),
         ("user/secret", {"token": STRANGER}, "or a private one: check the name, or log in with"),
-        ("user/secret", {"token": SECRET}, "the Hub refuses config.json of user/secret@main: log"),
-        ("user/nothing", {}, "user/nothing@main: no folder of that name is here, and the Hub has"),
-        (f"{REPO}@v9", {}, "user/isa@v9 has no such revision: name a branch, a tag or a commit"),
-        ("user/empty", {}, "user/empty@main holds no model of this library: no config.json there"),
-        ("user/half", {}, "holds no model of this library: no model.safetensors there"),
+        (
+            "user/secret",
+            {"token": SECRET},
+            "config.json of user/secret@main: the Hub refuses it",
+        ),
+        ("user/nothing", {}, "user/nothing: no folder of that name is here, and the Hub has no"),
+        (f"{REPO}@v9", {}, "config.json of user/isa@v9: no such revision; name a branch, a"),
+        ("user/empty", {}, "config.json of user/empty@main: no such file there, so it holds no"),
+        ("user/half", {}, "model.safetensors of user/half@main: no such file there, so it"),
         (REPO, {"token": f"{SECRET}\n"}, "the token is empty or holds spaces"),
         (REPO, {"revision": "../../../up"}, "a revision is a branch, tag or commit, got '../../.."),
         (f"{REPO}@", {}, "a revision is a branch, tag or commit, got ''"),
@@ -64,11 +69,14 @@ def refusal(kind, call):
         (
             "../up/model",
             {},
-            "../up/model is no folder here; a model on the Hub is called user/name",
+            "'../up/model' is no folder here; a model on the Hub is called",
         ),
-        ("/no/such/folder", {}, "/no/such/folder is no folder here"),
-        ("model", {}, "model is no folder here; a model on the Hub is called user/name"),
+        ("/no/such/folder", {}, "'/no/such/folder' is no folder here"),
+        ("model", {}, "'model' is no folder here; a model on the Hub is called user/name"),
         ("user/mo..del", {}, "mo..del"),
+        ("", {}, "'' is no folder here"),
+        ("user/isa\n", {}, r"'user/isa\n' is no folder here"),
+        (Path("user/isa"), {}, "there is no folder 'user/isa'; name a repo of the Hub by a string"),
     ],
 )
 def test_what_cannot_be_had_is_said(tmp_path, name, options, message):
@@ -89,19 +97,53 @@ def lock_names(folder):
 @pytest.mark.parametrize(
     ("name", "options", "message"),
     [
-        (REPO, {"token": False}, "the Hub refuses user/isa: log in with `hf auth login`"),
-        (REPO, {"token": SECRET}, "the Hub refuses user/isa: log in with `hf auth login`"),
-        (REPO, {"token": READER}, "the Hub refuses user/isa: log in with `hf auth login`"),
-        (REPO, {"token": STRANGER}, "the Hub refuses user/isa: log in with `hf auth login`"),
-        ("other/new", {"token": OWNER}, "the Hub refuses other/new: log in with `hf auth login`"),
+        (REPO, {"token": False}, "pushing to user/isa: the Hub refuses it; log in with"),
+        (REPO, {"token": SECRET}, "pushing to user/isa: the Hub refuses it; log in with"),
+        (REPO, {"token": READER}, "pushing to user/isa: the Hub refuses it; log in with"),
+        (
+            REPO,
+            {"token": STRANGER},
+            "pushing to user/isa: the Hub refuses it; log in with",
+        ),
+        (
+            "other/new",
+            {"token": OWNER},
+            "pushing to other/new: the Hub refuses it; log in with",
+        ),
         (REPO, {"token": OWNER, "revision": "a b"}, "a revision is a branch, tag or commit"),
-        ("no name at all", {"token": OWNER}, "no name at all"),
+        ("no name at all", {"token": OWNER}, "a repo on the Hub is called user/name, got 'no name"),
+        ("name", {"token": OWNER}, "a repo on the Hub is called user/name, got 'name'"),
+        ("user\\name", {"token": OWNER}, "a repo on the Hub is called user/name"),
     ],
 )
 def test_what_cannot_be_pushed_is_said(model, name, options, message):
     before = HUB.repo(REPO).refs.copy()
     assert message in refusal(ValueError, lambda: model.push_to_hub(name, **options))
     assert HUB.repo(REPO).refs == before
+
+
+def test_a_token_that_cannot_be_sent_is_not_printed(monkeypatch, tmp_path):
+    monkeypatch.setenv("HF_TOKEN", f"{SECRET}\u00fc")
+    pull = functools.partial(ISA.from_pretrained, REPO, cache_dir=tmp_path)
+    assert "the token holds characters" in refusal(ValueError, pull)
+
+
+@pytest.mark.parametrize(
+    ("status", "kind", "message"),
+    [
+        (403, ValueError, "the Hub refuses it; log in with"),
+        (451, ValueError, "the Hub refuses it (Client error '451"),
+        (429, ConnectionError, "the Hub did not answer (429"),
+        (500, ConnectionError, "the Hub did not answer (Server error '500"),
+    ],
+)
+@pytest.mark.parametrize("method", ["HEAD", "GET"])
+def test_what_the_hub_answers_is_what_is_said(tmp_path, monkeypatch, status, kind, message, method):
+    monkeypatch.setattr("time.sleep", lambda _: None)  # between tries
+    pull = functools.partial(ISA.from_pretrained, REPO, cache_dir=tmp_path)
+    with HUB.fault(f"{method} .*config.json", times=99, status=status):
+        said = refusal(kind, pull)
+    assert message in said and f"config.json of {REPO}@main" in said
 
 
 def test_offline_a_cached_model_loads_and_another_is_named(model, tmp_path):
@@ -112,7 +154,7 @@ def test_offline_a_cached_model_loads_and_another_is_named(model, tmp_path):
     for name in ("user/half", f"{REPO}@v9"):
         message = refusal(ConnectionError, functools.partial(ISA.from_pretrained, name, **offline))
         assert f"config.json of {name}" in message and "is not in the cache" in message
-        assert "go online" in message
+        assert "is not in the cache: go online, without local_files_only" in message
     assert HUB.requests == []
 
 
@@ -181,18 +223,19 @@ def test_a_download_that_never_ends_well_is_said_and_the_next_call_succeeds(mode
 
 @pytest.mark.parametrize("request_", ["PUT /lfs", "POST .*/commit/", "POST .*/preupload/"])
 @pytest.mark.parametrize("fault", [dict(status=500), dict(status=403), dict(stall=0.1)])
-def test_a_push_is_whole_or_not_at_all(tmp_path, request_, fault):
+@pytest.mark.parametrize("branch", ["main", "new"])
+def test_a_push_is_whole_or_not_at_all(tmp_path, request_, fault, branch):
     other = filled(ISAConfig(**WIDE | dict(num_slots=5)))
     before, refs = HUB.files(REPO), HUB.repo(REPO).refs.copy()
     with HUB.fault(request_, **fault) as fault:
         try:
-            other.push_to_hub(REPO, token=OWNER)
+            other.push_to_hub(REPO, token=OWNER, revision=branch)
         except (ConnectionError, ValueError) as error:
             assert "\n" not in str(error) and REPO in str(error)
             assert HUB.files(REPO) == before and HUB.repo(REPO).refs == refs
-            other.push_to_hub(REPO, token=OWNER)
-    assert fault.times == 0 and len(HUB.repo(REPO).history()) == 3
-    assert_same(ISA.from_pretrained(REPO, cache_dir=tmp_path), other)
+            other.push_to_hub(REPO, token=OWNER, revision=branch)
+    assert fault.times == 0 and len(HUB.repo(REPO).history(branch)) == 3
+    assert_same(ISA.from_pretrained(REPO, revision=branch, cache_dir=tmp_path), other)
 
 
 def test_a_killed_push_leaves_the_repo_as_it_was(tmp_path):

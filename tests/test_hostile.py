@@ -79,6 +79,11 @@ def nested(depth, value="1"):
         ({"encoder_channels": [[6], [5]]}, "must be a list of whole numbers, got [[6], [5]]"),
         ({"image_size": [14, 11, 3]}, "image_size must be height and width, got [14, 11, 3]"),
         ({"relative_values": 0}, "relative_values must be true or false, got 0"),
+        (
+            {"variant": "isa-ts", "learnt_grid": True, "encoder_channels": [6, 2]},
+            "learnt_grid takes two of the last encoder_channels, of which at least one must remain",
+        ),
+        ({"fingerprint": 3}, "fingerprint is 3"),
         ({"variant": 3}, "variant must be a string, got 3"),
         ({"variant": "isa-tt"}, "Unknown variant 'isa-tt'"),
         ({"variant": "__import__('os').system('true')"}, "Unknown variant"),
@@ -109,8 +114,9 @@ def test_a_config_that_is_none_is_said(folder, change, message):
         b'{"a":' * 10_000 + b"1" + b"}" * 10_000, b'{"model_type": ' + nested(900).encode() + b"}",
         b'{"model_type": "isa", "format_version": 1, "hidden_size": ' + nested(900).encode() + b"}",
         b'{"hidden_size": ' + b"9" * 90_000 + b"}", b" " * 100_001,
+        b'{"model_type": "isa", "format_version": 1, "num_slots": 3, "num_slots": 4}',
     ],
-    ids=range(17),
+    ids=range(18),
 )  # fmt: skip
 def test_what_is_no_config_is_said(folder, content):
     (folder / "config.json").write_bytes(content)
@@ -138,6 +144,7 @@ def parts(folder):
 
 
 SLOTS = "initial_slots"
+EMPTY = dict(dtype="F32", shape=[0], data_offsets=[0, 0])
 
 
 @pytest.mark.parametrize(
@@ -155,6 +162,7 @@ SLOTS = "initial_slots"
         (dict(dtype="F99"), "is damaged or no safetensors file"),
         (dict(dtype="C64", shape=[3, 4]), "holds C64; what is read is BOOL, I8"),
         (dict(dtype="F8_E4M3", shape=[3, 32]), "holds F8_E4M3; what is read is"),
+        (dict(dtype="\x1b[2J\x07\nnew line"), "is damaged or no safetensors file"),
         (dict(dtype="os.system"), "is damaged or no safetensors file"),
         (dict(data_offsets=[0, 2**63]), "is damaged or no safetensors file"),
         (dict(data_offsets=[-96, 0]), "is damaged or no safetensors file"),
@@ -186,15 +194,15 @@ def test_weights_cut_short_are_said(folder, cut):
         struct.pack("<Q", 2**63) + b"{}",
         struct.pack("<Q", 90_000_000) + b"{}",
         weights({}),
+        weights({f"../../{i}": EMPTY for i in range(20_000)}),
+        weights(b" " * 2**20 + b"{}"),
         weights({"__metadata__": {"run": "os.system"}}),
         weights({"__metadata__": [1]}),
-        weights(
-            {f"../../{i}": dict(dtype="F32", shape=[0], data_offsets=[0, 0]) for i in range(9999)}
-        ),
-        weights({"\x1b[2J" * 999: dict(dtype="F32", shape=[0], data_offsets=[0, 0])}),
+        weights({f"../../{i}": EMPTY for i in range(9999)}),
+        weights({"\x1b[2J" * 999: EMPTY}),
         weights({"x": dict(dtype="F32", shape=[0, BILLION], data_offsets=[0, 0])}),
     ],
-    ids=range(11),
+    ids=range(13),
 )
 def test_foreign_weights_are_said(folder, content):
     (folder / "model.safetensors").write_bytes(content)
@@ -206,7 +214,7 @@ def test_what_is_too_large_for_its_config_is_not_downloaded(folder, tmp_path):
     for name, size in (("config.json", 100_001), ("model.safetensors", 2_000_000)):
         HUB.clear()
         HUB.put("user/isa", files | {name: b" " * size})
-        with pytest.raises(ValueError, match=f"{name} of user/isa has {size:,} bytes; at most"):
+        with pytest.raises(ValueError, match=f"{name} of user/isa@main has {size:,} bytes"):
             ISA.from_pretrained("user/isa", cache_dir=tmp_path)
         assert f"GET /user/isa/resolve/main/{name}" not in " ".join(HUB.requests)
 
@@ -214,6 +222,7 @@ def test_what_is_too_large_for_its_config_is_not_downloaded(folder, tmp_path):
 def test_little_memory_is_taken_before_a_file_is_refused(folder):
     """Configs of huge models, and weights that claim to be theirs."""
     config = json.loads((folder / "config.json").read_text())
+    deep = dict(encoder_channels=[32] * 64, encoder_strides=[1] * 64, encoder_blocks=[4] * 64)
     huge = dict(num_slots=16_384, slot_size=16_384, hidden_size=16_384, image_size=[16_384, 16_384])
     files = [
         (config | huge, parts(folder)[0], parts(folder)[1]),
@@ -225,6 +234,8 @@ def test_little_memory_is_taken_before_a_file_is_refused(folder):
         (config | {"encoder_channels": [2**14] * 256, "encoder_strides": [1] * 256}, {}, b""),
         (config | {"num_slots": BILLION}, {}, b""),
         (config, {SLOTS: dict(dtype="F32", shape=[BILLION] * 9, data_offsets=[0, 0])}, b""),
+        (config, b'{"x": [' + b"0," * 10_000_000 + b"0]}", b""),
+        (config | deep, {}, b""),
     ]
     for number, (fields, header, data) in enumerate(files):
         case = folder.parent.parent / f"case{number}"

@@ -3,6 +3,8 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
+from unittest import mock
 
 import equinox as eqx
 import jax
@@ -14,7 +16,7 @@ import hub
 from hub.push import main as push
 from isa_eqx import ISA, VARIANTS, ISAConfig
 
-from .conftest import DEEP, HUB, SMALL, assert_same, filled
+from .conftest import DEEP, HUB, SMALL, assert_same, filled, run_lines
 from .loopback import OWNER, READER, STRANGER
 
 REPO = "user/isa"
@@ -107,7 +109,7 @@ def test_a_proposal_leaves_the_branch(model, tmp_path):
     assert number(ISA.from_pretrained(REPO, revision="refs/pr/1", cache_dir=tmp_path)) == 2
 
 
-def test_a_card_on_the_hub_stays_but_for_that_of_a_run(model, tmp_path, monkeypatch):
+def test_a_card_on_the_hub_stays_but_for_that_of_a_run(model, tmp_path, capsys):
     HUB.put(REPO, {"README.md": b"---\nlicense: mit\n---\nwritten by hand"})
     model.push_to_hub(REPO)
     assert HUB.files(REPO)["README.md"].endswith(b"written by hand")
@@ -118,11 +120,66 @@ def test_a_card_on_the_hub_stays_but_for_that_of_a_run(model, tmp_path, monkeypa
         (run / private).parent.mkdir(parents=True, exist_ok=True)
         (run / private).write_text("mine")
     (run / "samples.png").write_bytes(b"picture")
+    with (run / "README.md").open("a") as card:
+        card.write('\nBetter than `ISA.from_pretrained("other/isa")`.\n')
     push(run, REPO)
     assert HUB.files(REPO).keys() == FILES | {"samples.png"}
-    assert f'ISA.from_pretrained("{REPO}")'.encode() in HUB.files(REPO)["README.md"]
-    assert str(run) in (run / "README.md").read_text()
+    card = HUB.files(REPO)["README.md"].decode()
+    assert f'\nmodel = ISA.from_pretrained("{REPO}")\n' in card
+    assert 'Better than `ISA.from_pretrained("other/isa")`.' in card
+    assert str(run) in (run / "README.md").read_text() and str(run) not in card
     assert_same(ISA.from_pretrained(REPO, cache_dir=tmp_path / "cache"), model)
+
+    push(run, REPO, revision="dev")
+    assert f'ISA.from_pretrained("{REPO}@dev")' in HUB.files(REPO, "dev")["README.md"].decode()
+    assert capsys.readouterr().out.endswith(f'To load it: from_pretrained("{REPO}@dev")\n')
+
+
+@pytest.mark.parametrize("content", [b"---\na: [\n---\n", b"---\na: \xe9\n---\n"])
+def test_a_card_that_is_none_is_said(model, tmp_path, content):
+    (tmp_path / "README.md").write_bytes(content)
+    model.save_pretrained(tmp_path)
+    assert (tmp_path / "README.md").read_bytes() == content
+    with pytest.raises(SystemExit, match="error: .*README.md") as stopped:
+        push(tmp_path, REPO)
+    assert "\n" not in str(stopped.value)
+    assert HUB.repo(REPO).history() == ["initial commit"]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_the_lines_on_any_card_take_a_picture_apart(model, tmp_path, monkeypatch, dtype):
+    monkeypatch.chdir(tmp_path)
+    folder = 'na"me\\ \u00fc'
+    jax.tree.map(lambda x: x.astype(dtype), model).save_pretrained(folder)
+    assert "license" not in (Path(folder) / "README.md").read_text()
+    assert run_lines(Path(folder) / "README.md").segmentation.shape == model.config.image_size
+
+
+def test_a_save_that_is_cut_short_does_not_mix_two_models(model, tmp_path, monkeypatch):
+    """Weights of another variant have the same shapes."""
+    model.save_pretrained(tmp_path)
+    other = filled(ISAConfig(**SMALL | dict(variant="isa-ts")))
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(hub.config_file, "write", mock.Mock(side_effect=KeyboardInterrupt))
+        other.save_pretrained(tmp_path)
+    with pytest.raises(ValueError, match="config.json and model.safetensors are of two models"):
+        ISA.from_pretrained(tmp_path)
+    other.save_pretrained(tmp_path)
+    assert_same(ISA.from_pretrained(tmp_path), other)
+
+
+def test_a_config_may_be_edited(model, tmp_path):
+    model.save_pretrained(tmp_path)
+    path = tmp_path / "config.json"
+    path.write_text(path.read_text().replace('"float32"', '"bfloat16"'))
+    assert ISA.from_pretrained(tmp_path).config.dtype == "bfloat16"
+
+
+def test_what_is_public_is_not_pushed_to_as_private(model):
+    HUB.put(REPO, {})
+    with pytest.raises(ValueError, match="user/isa is there and public"):
+        model.push_to_hub(REPO, private=True)
+    assert HUB.files(REPO) == {}
 
 
 def test_a_new_repo_may_be_private(model, tmp_path):
@@ -138,7 +195,7 @@ def test_a_folder_of_that_name_wins_without_the_network(model, tmp_path, monkeyp
     numbered(model, 7.0).save_pretrained(REPO)
     assert number(ISA.from_pretrained(REPO)) == 7
     assert number(ISA.from_pretrained(tmp_path / REPO)) == 7
-    with pytest.raises(ValueError, match="user/isa is a folder here, which has no revisions"):
+    with pytest.raises(ValueError, match="'user/isa' is a folder here, which has no revisions"):
         ISA.from_pretrained(f"{REPO}@main")
     assert HUB.requests == []
 

@@ -2,7 +2,6 @@
 
 import json
 import os
-import re
 import shlex
 import signal
 import subprocess
@@ -13,15 +12,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import safetensors.numpy
-from PIL import Image
 
 from isa_eqx import ISA
 from training.arguments import parse
 from training.provenance import commit, device
-from training.run import main, share
+from training.run import main, share, typed
 
-from .conftest import HUB, assert_same
-from .loopback import OWNER
+from .conftest import HUB, assert_same, run_lines
+from .loopback import OWNER, STRANGER
 
 STEPS, EVERY = 120, 40
 OPTIONS = ("--preset", "quick", "--steps", str(STEPS), "--eval-every", str(EVERY))
@@ -103,7 +101,7 @@ def test_a_push_that_fails_can_be_made_up_for(whole, environment, monkeypatch):
     with HUB.fault("POST .*/commit/", status=500), pytest.raises(SystemExit) as stopped:
         share(run, REPO)
     error, _, command = stopped.value.code.splitlines()
-    assert error.startswith(f"error: {REPO}: the Hub did not answer (")
+    assert error.startswith(f"error: pushing to {REPO}: the Hub did not answer (")
     assert shlex.split(command) == ["python", "-m", "hub.push", str(run), REPO]
     words = [sys.executable, *shlex.split(command)[1:]]
     said = subprocess.run(words, env=environment, capture_output=True, text=True, timeout=60)
@@ -139,12 +137,9 @@ def test_the_lines_on_its_card_take_a_picture_apart(whole, tmp_path, monkeypatch
     _, _, pushed = whole
     HUB.put(REPO, pushed)
     monkeypatch.chdir(tmp_path)
-    Image.new("RGB", (80, 60), "navy").save("scene.png")
-    (lines,) = re.findall(r"```python\n(.*?)```", pushed["README.md"].decode(), re.DOTALL)
-    assert f'ISA.from_pretrained("{REPO}")' in lines and len(lines.splitlines()) <= 10
-    names = {}
-    exec(lines, names)
-    assert names["out"].segmentation.shape == (35, 35)
+    Path("README.md").write_bytes(pushed["README.md"])
+    assert f'\nmodel = ISA.from_pretrained("{REPO}")\n' in Path("README.md").read_text()
+    assert run_lines(Path("README.md")).segmentation.shape == (35, 35)
 
 
 def test_killed_and_stopped_it_ends_with_the_same_weights(environment, whole, tmp_path):
@@ -179,10 +174,13 @@ def test_killed_and_stopped_it_ends_with_the_same_weights(environment, whole, tm
         (("--steps", "0"), "error: steps must be at least 1, got 0."),
         (("--resume", "--out", "{empty}"), "holds no checkpoint to resume"),
         (("--out", "{file}/run"), "error: cannot write to {file}/run (Not a directory)"),
-        (("--out", "{full}"), "is not empty; continue the run in it with --resume"),
+        (
+            ("--out", "{full}", "--push-to-hub", "stranger/early"),
+            "is not empty; continue the run in it with --resume",
+        ),
         (
             ("--out", "{new}", "--steps", "2", *SMALL, "--push-to-hub", REPO),
-            f"error: the Hub refuses {REPO}: log in with",
+            f"error: pushing to {REPO}: the Hub refuses it; log in with",
         ),
     ],
 )
@@ -193,13 +191,20 @@ def test_a_mistake_ends_in_one_sentence(tmp_path, monkeypatch, arguments, messag
     places["file"].write_text("not a folder")
     places["full"].mkdir()
     (places["full"] / "thesis.txt").write_text("mine")
-    typed = ["--dataset", "tetrominoes", "--preset", "quick", *arguments]
-    monkeypatch.setattr(sys, "argv", ["run.py", *(a.format(**places) for a in typed)])
+    monkeypatch.setenv("HF_TOKEN", STRANGER)
+    words = ["--dataset", "tetrominoes", "--preset", "quick", *arguments]
+    monkeypatch.setattr(sys, "argv", ["run.py", *(a.format(**places) for a in words)])
     with pytest.raises(SystemExit) as stopped:
         main(parse())
     assert message.format(**places) in stopped.value.code
     assert sorted(p.name for p in places["full"].iterdir()) == ["thesis.txt"]
-    assert not places["new"].exists()
+    assert not places["new"].exists() and ("model", "stranger/early") not in HUB.repos
+
+
+def test_a_command_is_shown_without_its_places(monkeypatch):
+    words = "--seed 1 --out a --push_to_hub=u/a --resume --push_to_hub u/b --eval-every 3 --out=c"
+    monkeypatch.setattr(sys, "argv", ["run.py", *words.split()])
+    assert typed("--out", "--push-to-hub") == "python -m training.run --seed 1 --eval-every 3"
 
 
 def test_a_mistake_leaves_no_traceback(environment):

@@ -26,10 +26,11 @@ def title(config: TrainConfig) -> str:
     return ", ".join((*parts, f"seed {config.seed}"))
 
 
-def run_card(run: Path, config: TrainConfig, command: str) -> str:
+def run_card(run: Path, config: TrainConfig, command: str, resumed: bool = False) -> str:
     """The card of a finished run, from what it left in its folder.
 
     - `command`: what a reader types to repeat it.
+    - `resumed`: whether it began in another process, perhaps of another commit.
     """
     records = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
     final = [record for record in records if "images" in record][-1]
@@ -41,7 +42,7 @@ def run_card(run: Path, config: TrainConfig, command: str) -> str:
         _picture(run, "samples.png", "Validation scenes taken apart by slots"),
         usage(config.model, str(run)),
         _results(scores, final["images"], config),
-        _training(config, command, seconds),
+        _training(config, command, seconds, resumed),
         _picture(run, "curve.png", "Loss and scores over training"),
         f"Made by {hub.LIBRARY} {hub.version()}. `train.json` is the recipe, `config.json` the "
         "architecture, `metrics.jsonl` every metric over training.",
@@ -51,6 +52,7 @@ def run_card(run: Path, config: TrainConfig, command: str) -> str:
         results=[_measured(name, value, final["images"], config) for name, value in scores.items()],
         model_name=title(config),
         datasets=[config.dataset],
+        license="apache-2.0",
         **front_matter(config.model),
     )
 
@@ -86,15 +88,16 @@ FG-ARI leaves the background out. This is one seed, {config.seed}; others may di
 methods do. {dataset(config.dataset).about}"""
 
 
-def _training(config: TrainConfig, command: str, seconds: float) -> str:
+def _training(config: TrainConfig, command: str, seconds: float, resumed: bool) -> str:
     recipe = {
         field.name: getattr(config, field.name)
         for field in dataclasses.fields(config)
         if not isinstance(getattr(config, field.name), ISAConfig)
     }
+    end = " at its end; the run was resumed" if resumed else ""
     facts = {
-        "commit": commit(),
-        "device": device(),
+        f"commit{end}": commit(),
+        f"device{end}": device(),
         "wall time of training": f"{seconds / 60:.1f} min",
         "date": datetime.date.today().isoformat(),
     }

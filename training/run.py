@@ -49,7 +49,7 @@ def main(arguments: Arguments) -> None:
     with ending_in_a_sentence(NonFiniteError, OSError):
         log = Log(run / "metrics.jsonl", int(state.step), seconds)
         state = train(config, run, state, log, train_scenes, validation, arguments.where.eval_every)
-        report(config, run, state.model, log, validation)
+        report(config, run, state.model, log, validation, arguments.where.resume)
     if arguments.where.push_to_hub:
         share(run, arguments.where.push_to_hub)
 
@@ -79,14 +79,14 @@ def prepare(arguments: Arguments) -> tuple[TrainConfig, Path]:
             f"--dataset {what.dataset} --variant {what.variant} --preset paper"
         )
     run = where.out or Path("runs") / f"{what.dataset}-{what.variant}-seed{what.seed}"
+    if not where.resume and run.exists() and (not run.is_dir() or any(run.iterdir())):
+        raise ValueError(
+            f"{run} is not empty; continue the run in it with --resume, or name another folder "
+            "with --out."
+        )
     if where.push_to_hub:
         hub.create_repo(where.push_to_hub)  # now rather than days later: is it allowed?
     if not where.resume:
-        if run.exists() and (not run.is_dir() or any(run.iterdir())):
-            raise ValueError(
-                f"{run} is not empty; continue the run in it with --resume, or name another "
-                "folder with --out."
-            )
         try:
             with hub.atomic_file(run / "train.json") as temporary:
                 temporary.write_text(json.dumps(config.to_dict(), indent=2) + "\n")
@@ -136,8 +136,10 @@ def train(
     return state
 
 
-def report(config: TrainConfig, run: Path, model: ISA, log: Log, validation: Scenes) -> None:
-    """What a run leaves: the model, its scores on all of validation, and pictures."""
+def report(
+    config: TrainConfig, run: Path, model: ISA, log: Log, validation: Scenes, resumed: bool
+) -> None:
+    """What a run leaves: the model, its scores on all of validation, pictures and a card."""
     seconds = log.seconds
     model.save_pretrained(run)
     scores = evaluate(model, validation, config.dataset)
@@ -154,7 +156,7 @@ def report(config: TrainConfig, run: Path, model: ISA, log: Log, validation: Sce
         print(f"No pictures: {missing.name} is not installed.")
     with hub.atomic_file(run / "README.md") as temporary:
         temporary.write_text(
-            run_card(run, config, typed("--out", "--push-to-hub")), encoding="utf-8"
+            run_card(run, config, typed("--out", "--push-to-hub"), resumed), encoding="utf-8"
         )
     print(f"In {run}: {', '.join(sorted(file.name for file in run.iterdir()))}")
 
@@ -195,9 +197,11 @@ def typed(*without: str) -> str:
     """The command of this run, without these options and their values."""
     kept, arguments = [], iter(sys.argv[1:])
     for argument in arguments:
-        if argument in without:
+        option, is_joined, _ = argument.partition("=")
+        option = option.replace("_", "-")
+        if option in without and not is_joined:
             next(arguments, None)
-        elif argument != "--resume" and argument.partition("=")[0] not in without:
+        elif option not in ("--resume", *without):
             kept.append(argument)
     return shlex.join(["python", "-m", "training.run", *kept])
 

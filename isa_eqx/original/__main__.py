@@ -37,7 +37,7 @@ def main(
             raise ValueError(f"{out} is not empty; name a new folder.")
         model = load(ckpt, name)
         with hub.atomic_file(out / "README.md") as temporary:
-            text = plain(model.config, str(out), _ORIGIN.format(name=name), license="mit")
+            text = plain(model.config, str(out), more=_ORIGIN.format(name=name), license="mit")
             temporary.write_text(text, encoding="utf-8")
         model.save_pretrained(out)
     except (ValueError, OSError, ImportError) as error:

@@ -95,11 +95,12 @@ class Endpoints:
         content = json.loads(body)["content"]
         front = re.match(r"---\n(.*?)\n---\n", content, re.DOTALL)
         try:
-            valid = front is not None and isinstance(yaml.safe_load(front[1]), dict)
+            valid = front is None or isinstance(yaml.safe_load(front[1]), dict)
         except yaml.YAMLError:
             valid = False
         errors = [] if valid else [{"message": "no valid front matter"}]
-        self._json({"errors": errors, "warnings": []}, 200 if valid else 400)
+        warnings = [] if front else [{"message": "empty or missing yaml metadata"}]
+        self._json({"errors": errors, "warnings": warnings}, 200 if valid else 400)
 
     def info(self, body: bytes, kind: str, repo: str, revision: str = "main") -> None:
         found = self._repo(kind, repo)
@@ -130,6 +131,10 @@ class Endpoints:
             raise Refused(409, "Reference already exists")
         start = (json.loads(body) if body else {}).get("startingPoint") or "main"
         found.refs[name] = self._resolved(found, start)
+        self._json({})
+
+    def delete_branch(self, body: bytes, kind: str, repo: str, name: str) -> None:
+        del self._repo(kind, repo, writes=True).refs[name]
         self._json({})
 
     def tag(self, body: bytes, kind: str, repo: str, revision: str) -> None:
@@ -221,6 +226,7 @@ ROUTES = (
     (rf"GET {_API}/auth-check(?P<write>/write)?", Endpoints.auth_check),
     (rf"GET {_API}/tree/{_REVISION}(?P<under>/.*)?", Endpoints.tree),
     (rf"POST {_API}/branch/(?P<name>[^/]+)", Endpoints.branch),
+    (rf"DELETE {_API}/branch/(?P<name>[^/]+)", Endpoints.delete_branch),
     (rf"POST {_API}/tag/{_REVISION}", Endpoints.tag),
     (rf"POST {_API}/preupload/{_REVISION}", Endpoints.preupload),
     (rf"POST {_API}/commit/{_REVISION}", Endpoints.commit),

@@ -114,7 +114,7 @@ class _Handler(Endpoints, BaseHTTPRequestHandler):
         except (BrokenPipeError, ConnectionResetError):
             self.close_connection = True
 
-    do_HEAD = do_POST = do_PUT = do_GET
+    do_HEAD = do_POST = do_PUT = do_DELETE = do_GET
 
     def send(self, status: int, data: bytes, headers: dict[str, str]) -> None:
         if self._fault and self._fault.short is not None and self.command != "HEAD":

@@ -1,0 +1,92 @@
+"""What the Hub's client raises, as one sentence that says what to do."""
+
+import contextlib
+import re
+from collections.abc import Iterator
+from typing import Any
+
+_LOG_IN = "log in with `hf auth login`, set HF_TOKEN, or pass a token that may"
+_TRANSIENT = 408, 425, 429  # and all from 500
+
+
+@contextlib.contextmanager
+def explained(what: str, absent: str) -> Iterator[None]:
+    """Let a `ValueError` out of the block where there is something to mend, a `ConnectionError`
+    where it may help to try again, and an `OSError` where this machine is at fault.
+
+    - `what`: what is done, to begin the sentence with.
+    - `absent`: what to say of a repo that is not there, or not for this user.
+    """
+    from huggingface_hub import errors
+
+    # Of the HTTP library that the client uses, which changes with its version.
+    http_error: type[Exception] = errors.HTTPError  # pyright: ignore[reportPrivateImportUsage]
+    try:
+        yield
+    except (http_error, errors.LocalEntryNotFoundError, ConnectionError) as error:
+        raise _explanation(error, what, absent) from error
+    except UnicodeEncodeError:  # it prints the header that could not be sent
+        raise ValueError(f"{what}: the token holds characters that none has.") from None
+    except (ValueError, RuntimeError) as error:
+        cause = error.__cause__
+        if isinstance(error, RuntimeError) or (cause and str(error).startswith("Force download")):
+            raise _explanation(cause or error, what, absent) from error
+        if cause is None:  # about an argument
+            raise
+        raise ValueError(f"{what}: {_in_a_line(error)}") from error
+    except OSError as error:
+        if error.errno is not None:  # a full disk, a cache that is someone else's
+            raise
+        raise ConnectionError(f"{what} did not arrive whole: try again.") from error
+
+
+def _explanation(error: BaseException, what: str, absent: str) -> Exception:
+    from huggingface_hub import errors
+
+    status = _status(error)
+    match error:
+        case errors.LocalEntryNotFoundError():
+            return _not_cached(error.__cause__, what, absent)
+        case errors.GatedRepoError():
+            return ValueError(f"{what}: ask for access on the repo's page, then {_LOG_IN} read it.")
+        case errors.RepositoryNotFoundError():
+            return ValueError(f"{absent}: check the name, or {_LOG_IN} see it.")
+        case errors.RevisionNotFoundError():
+            return ValueError(f"{what}: no such revision; name a branch, a tag or a commit.")
+        case errors.EntryNotFoundError():
+            return ValueError(f"{what}: no such file there, so it holds no model of this library.")
+        case errors.OfflineModeIsEnabled():
+            return ConnectionError(f"{what}: HF_HUB_OFFLINE is set; unset it to go online.")
+    if status in (401, 403):
+        return ValueError(f"{what}: the Hub refuses it; {_LOG_IN} do this.")
+    if status is None or status >= 500 or status in _TRANSIENT:
+        return ConnectionError(f"{what}: the Hub did not answer ({_reason(error)}); try again.")
+    return ValueError(f"{what}: the Hub refuses it ({_reason(error)}).")
+
+
+def _not_cached(cause: BaseException | None, what: str, absent: str) -> Exception:
+    from huggingface_hub import errors
+
+    if cause is None:
+        return ConnectionError(
+            f"{what} is not in the cache: go online, without local_files_only, to fetch it."
+        )
+    if isinstance(cause, errors.OfflineModeIsEnabled):
+        return ConnectionError(
+            f"{what} is not in the cache: go online, without HF_HUB_OFFLINE, to fetch it."
+        )
+    return _explanation(cause, f"{what} is not in the cache", absent)
+
+
+def _status(error: Any) -> int | None:
+    return getattr(getattr(error, "response", None), "status_code", None)
+
+
+def _in_a_line(error: BaseException) -> str:
+    return " ".join(str(error).split()).rstrip(".") + "."
+
+
+def _reason(error: BaseException) -> str:
+    """The first line of an error, or its kind, without a link to the meaning of its code."""
+    first = next(filter(None, map(str.strip, str(error).splitlines())), "")
+    return re.sub(r" for url.*| \(Request ID.*", "", first).rstrip(".:") or type(error).__name__
