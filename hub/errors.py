@@ -21,9 +21,10 @@ def explained(what: str, absent: str) -> Iterator[None]:
 
     # Of the HTTP library that the client uses, which changes with its version.
     http_error: type[Exception] = errors.HTTPError  # pyright: ignore[reportPrivateImportUsage]
+    known = errors.LocalEntryNotFoundError, errors.LocalTokenNotFoundError, ConnectionError
     try:
         yield
-    except (http_error, errors.LocalEntryNotFoundError, ConnectionError) as error:
+    except (http_error, *known) as error:
         raise _explanation(error, what, absent) from error
     except UnicodeEncodeError:  # it prints the header that could not be sent
         raise ValueError(f"{what}: the token holds characters that none has.") from None
@@ -55,6 +56,8 @@ def _explanation(error: BaseException, what: str, absent: str) -> Exception:
             return ValueError(f"{what}: no such revision; name a branch, a tag or a commit.")
         case errors.EntryNotFoundError():
             return ValueError(f"{what}: no such file there, so it holds no model of this library.")
+        case errors.LocalTokenNotFoundError():
+            return ValueError(f"{what}: nobody is logged in; {_LOG_IN} do this.")
         case errors.OfflineModeIsEnabled():
             return ConnectionError(f"{what}: HF_HUB_OFFLINE is set; unset it to go online.")
     if status in (401, 403):

@@ -15,7 +15,7 @@ from .upload import CARD, upload
 SHARED = CONFIG, WEIGHTS, CARD, "train.json", "metrics.jsonl", "samples.png", "curve.png"
 
 
-def shared_files(run: Path) -> dict[str, Path | bytes]:
+def shared_files(run: Path) -> dict[str, Path]:
     """What to share of a folder, by its name there.
 
     Raises a `ValueError` if there is no model in the folder, no card, or a damaged one.

@@ -21,13 +21,11 @@ def create_repo(repo_id: str, *, private: bool | None = None, token: Token = Non
     private is there and public; a `ConnectionError` if the Hub does not answer.
     """
     with _talking_to(repo_id, token) as api:
-        _create(api, repo_id, private)
-        # Without this, creating a repo that is there succeeds for all who see it.
-        api.auth_check(repo_id, write=True)
+        _create(api, repo_id, private, is_written=True)
 
 
 def upload(
-    files: Mapping[str, Path | bytes],
+    files: Mapping[str, Path],
     repo_id: str,
     *,
     keep_card: bool = False,
@@ -52,12 +50,9 @@ def upload(
 
     if revision is not None:
         checked_revision(revision)
-    if not create_pr:
-        create_repo(repo_id, private=private, token=token)
     at = f"{repo_id}@{revision}" if revision and not create_pr else repo_id
     with _talking_to(repo_id, token) as api:
-        if create_pr:
-            _create(api, repo_id, private)
+        _create(api, repo_id, private, is_written=not create_pr)
         with _branch(api, repo_id, None if create_pr else revision):
             if keep_card and api.file_exists(repo_id, CARD, revision=revision):
                 files = {name: file for name, file in files.items() if name != CARD}
@@ -83,19 +78,22 @@ def _talking_to(repo_id: str, token: Token) -> Iterator[Any]:
         yield HfApi(token=checked_token(token), **library())
 
 
-def _create(api: Any, repo_id: str, private: bool | None) -> None:
+def _create(api: Any, repo_id: str, private: bool | None, is_written: bool) -> None:
     api.create_repo(repo_id, private=private, exist_ok=True)
+    if is_written:  # creating a repo that is there succeeds for all who see it
+        api.auth_check(repo_id, write=True)
     if private and not api.repo_info(repo_id).private:
         raise ValueError(f"{repo_id} is there and public; make it private on its page first.")
 
 
 @contextlib.contextmanager
 def _branch(api: Any, repo_id: str, name: str | None) -> Iterator[None]:
-    """While the block runs the branch is there; one that was new goes again if the block fails."""
+    """While the block runs the branch is there; a new one goes again if it is left as it began."""
     from huggingface_hub.errors import HfHubHTTPError
 
-    is_new = name is not None and not name.startswith("refs/")  # a proposal has its branch
-    if is_new:
+    is_new, start = name is not None and not name.startswith("refs/"), None
+    if is_new:  # and not that of a proposal
+        start = api.repo_info(repo_id).sha
         try:
             api.create_branch(repo_id, branch=name)
         except HfHubHTTPError as error:
@@ -105,14 +103,14 @@ def _branch(api: Any, repo_id: str, name: str | None) -> Iterator[None]:
     try:
         yield
     except BaseException:
-        if is_new:
-            api.delete_branch(repo_id, branch=name)
+        with contextlib.suppress(Exception):
+            if is_new and api.repo_info(repo_id, revision=name).sha == start:
+                api.delete_branch(repo_id, branch=name)
         raise
 
 
-def _addressed(card: Path | bytes, name: str) -> bytes:
-    content = card if isinstance(card, bytes) else card.read_bytes()
+def _addressed(card: Path, name: str) -> bytes:
     try:
-        return addressed(content.decode("utf-8"), name).encode()
+        return addressed(card.read_text(encoding="utf-8"), name).encode()
     except UnicodeDecodeError as error:
         raise ValueError(f"{CARD} must be UTF-8: {error}.") from error

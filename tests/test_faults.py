@@ -62,6 +62,7 @@ def refusal(kind, call):
         (f"{REPO}@v9", {}, "config.json of user/isa@v9: no such revision; name a branch, a"),
         ("user/empty", {}, "config.json of user/empty@main: no such file there, so it holds no"),
         ("user/half", {}, "model.safetensors of user/half@main: no such file there, so it"),
+        (REPO, {"token": True}, "config.json of user/isa@main: nobody is logged in; log in with"),
         (REPO, {"token": f"{SECRET}\n"}, "the token is empty or holds spaces"),
         (REPO, {"revision": "../../../up"}, "a revision is a branch, tag or commit, got '../../.."),
         (f"{REPO}@", {}, "a revision is a branch, tag or commit, got ''"),
