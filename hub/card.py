@@ -22,7 +22,7 @@ def model_card(text: str, *, results: Sequence[Mapping[str, Any]] = (), **fields
 
 def loading(kind: str, name: str) -> str:
     """The line of a card that loads the model."""
-    return f"model = {kind}.from_pretrained({json.dumps(name)})"
+    return f"model = {kind}.from_pretrained({json.dumps(name, ensure_ascii=False)})"
 
 
 def addressed(card: str, name: str) -> str:

@@ -1,12 +1,13 @@
 """What the Hub's client raises, as one sentence that says what to do."""
 
 import contextlib
+import json
 import re
 from collections.abc import Iterator
 from typing import Any
 
 _LOG_IN = "log in with `hf auth login`, set HF_TOKEN, or pass a token that may"
-_TRANSIENT = 408, 425, 429  # and all from 500
+_TRANSIENT = 408, 409, 412, 425, 429  # and all from 500
 
 
 @contextlib.contextmanager
@@ -26,19 +27,20 @@ def explained(what: str, absent: str) -> Iterator[None]:
         yield
     except (http_error, *known) as error:
         raise _explanation(error, what, absent) from error
+    except json.JSONDecodeError as error:  # of something on the way, in place of the Hub
+        raise ConnectionError(f"{what}: the answer is not the Hub's; try again.") from error
     except UnicodeEncodeError:  # it prints the header that could not be sent
         raise ValueError(f"{what}: the token holds characters that none has.") from None
     except (ValueError, RuntimeError) as error:
         cause = error.__cause__
         if isinstance(error, RuntimeError) or (cause and str(error).startswith("Force download")):
             raise _explanation(cause or error, what, absent) from error
-        if cause is None:  # about an argument
-            raise
-        raise ValueError(f"{what}: {_in_a_line(error)}") from error
+        said = _in_a_line(error)
+        raise ValueError(said if what in said else f"{what}: {said}.") from error
     except OSError as error:
         if error.errno is not None:  # a full disk, a cache that is someone else's
             raise
-        raise ConnectionError(f"{what} did not arrive whole: try again.") from error
+        raise ConnectionError(f"{what}: {_in_a_line(error)}; try again.") from error
 
 
 def _explanation(error: BaseException, what: str, absent: str) -> Exception:
@@ -61,7 +63,7 @@ def _explanation(error: BaseException, what: str, absent: str) -> Exception:
         case errors.OfflineModeIsEnabled():
             return ConnectionError(f"{what}: HF_HUB_OFFLINE is set; unset it to go online.")
     if status in (401, 403):
-        return ValueError(f"{what}: the Hub refuses it; {_LOG_IN} do this.")
+        return ValueError(f"{what}: the Hub refuses it ({_reason(error)}); {_LOG_IN} do this.")
     if status is None or status >= 500 or status in _TRANSIENT:
         return ConnectionError(f"{what}: the Hub did not answer ({_reason(error)}); try again.")
     return ValueError(f"{what}: the Hub refuses it ({_reason(error)}).")
@@ -86,10 +88,13 @@ def _status(error: Any) -> int | None:
 
 
 def _in_a_line(error: BaseException) -> str:
-    return " ".join(str(error).split()).rstrip(".") + "."
+    return " ".join(str(error).split()).rstrip(".")
 
 
-def _reason(error: BaseException) -> str:
-    """The first line of an error, or its kind, without a link to the meaning of its code."""
+def _reason(error: Any) -> str:
+    """What the Hub said, or the first line of an error, or its kind."""
+    said = " ".join((getattr(error, "server_message", None) or "").split()).rstrip(".")
+    if said and "<" not in said:  # a page of something on the way
+        return f"{said:.200}"
     first = next(filter(None, map(str.strip, str(error).splitlines())), "")
     return re.sub(r" for url.*| \(Request ID.*", "", first).rstrip(".:") or type(error).__name__

@@ -57,7 +57,7 @@ class AbstractPretrained(eqx.Module):
         card, `README.md`, that is there.
         """
         folder, fields = Path(folder), self.config.to_dict()
-        card = None if (folder / CARD).exists() else self.card(str(folder)).encode()
+        card = None if (folder / CARD).exists() else _encoded(self.card(str(folder)))
         tree.write(self, folder / WEIGHTS, {"fingerprint": config_file.fingerprint(fields)})
         config_file.write(folder / CONFIG, self.model_type, fields)
         if card is not None:
@@ -74,18 +74,19 @@ class AbstractPretrained(eqx.Module):
         create_pr: bool = False,
         token: remote.Token = None,
     ) -> str:
-        """Upload the model in one commit, and return its address; a card that is there stays, so
-        see that it is true of this model.
+        """Upload the model in one commit; a card that is there stays, so see that it is true of
+        this model.
 
         - `repo_id`: `user/name`, made if absent.
         - `private`: of a repo that is new; `None` for what its owner has set.
         - `revision`: the branch, made if absent; `None` for the default one.
-        - `create_pr`: propose the commit as a pull request.
+        - `create_pr`: propose the commit as a pull request, to a branch that is there.
         - `token`: `None` for the one that is logged in.
 
+        Returns the address of the commit or proposal; of the last commit if nothing has changed.
         Raises a `ValueError` for a name that is none, without permission, and if the repo should
         be private and is public; a `ConnectionError` if the Hub does not answer. Then the repo is
-        as it was, or empty if it is new.
+        as it was, or empty if it is new, unless it was the Hub's answer that was lost.
         """
         with tempfile.TemporaryDirectory() as folder:
             self.save_pretrained(folder)
@@ -150,7 +151,7 @@ class AbstractPretrained(eqx.Module):
         numbers = sum(map(math.prod, tree.named_shapes(skeleton).values()))
         path = place.fetch(WEIGHTS, tree.MOST_HEADER + 8 * numbers)
         with _blaming(path, place.advice):
-            _check_together(saved_as, tree.metadata(path).get("fingerprint"))
+            check_together(saved_as, tree.metadata(path).get("fingerprint"))
             return tree.read(skeleton, path, dtype=dtype, sharding=sharding)
 
 
@@ -164,12 +165,18 @@ def _blaming(path: Path, advice: str) -> Iterator[None]:
         raise ValueError(said + advice) from error
 
 
-def _check_together(config: str | None, weights: str | None) -> None:
+def check_together(config: str | None, weights: str | None) -> None:
+    """Raise a `ValueError` if both have a fingerprint, and not the same."""
     if config is not None and weights is not None and config != weights:
         raise ValueError(
-            f"{CONFIG} and {WEIGHTS} are of two models, as after a save that was cut short: save "
-            f"again, or take the fingerprint out of {CONFIG} if you mean it."
+            f"{CONFIG} and {WEIGHTS} are of two models, by their fingerprints, as after a save "
+            "that was cut short: save the model again."
         )
+
+
+def _encoded(card: str) -> bytes:
+    """As UTF-8; what a folder is called may be none, but Python reads it all the same."""
+    return card.encode(errors="backslashreplace")
 
 
 def _floating(dtype: DTypeLike) -> jnp.dtype:

@@ -8,7 +8,7 @@ import tyro
 from tyro.conf import Positional
 
 from . import config_file, tree
-from .pretrained import CONFIG, WEIGHTS
+from .pretrained import CONFIG, WEIGHTS, check_together
 from .upload import CARD, upload
 
 # Of what a run leaves, for others to see; nothing else in its folder is any of their business.
@@ -26,8 +26,8 @@ def shared_files(run: Path) -> dict[str, Path]:
                 f"{run} holds no finished model: no {file} there; a run leaves it at its end, and "
                 "save_pretrained at any time."
             )
-    config_file.read(run / CONFIG)
-    tree.header(run / WEIGHTS)
+    _, saved_as = config_file.read(run / CONFIG)
+    check_together(saved_as, tree.metadata(run / WEIGHTS).get("fingerprint"))
     return {file: run / file for file in SHARED if (run / file).is_file()}
 
 

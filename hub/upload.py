@@ -41,10 +41,11 @@ def upload(
     - `keep_card`: leave it out where the repo has one.
     - `private`: see `create_repo`, which comes first.
     - `revision`: the branch, made if absent; `None` for the default one.
-    - `create_pr`: propose the commit instead, on top of that branch.
+    - `create_pr`: propose the commit instead, to a branch that is there.
 
     Returns the address of the commit or proposal; of the last commit if nothing has changed.
-    Raises as `create_repo`; then the repo is as it was, or empty if it is new.
+    Raises as `create_repo`; then the repo is as it was, or empty if it is new, unless it
+    was the Hub's answer that was lost.
     """
     from huggingface_hub import CommitOperationAdd
 
@@ -91,8 +92,9 @@ def _branch(api: Any, repo_id: str, name: str | None) -> Iterator[None]:
     """While the block runs the branch is there; a new one goes again if it is left as it began."""
     from huggingface_hub.errors import HfHubHTTPError
 
-    is_new, start = name is not None and not name.startswith("refs/"), None
-    if is_new:  # and not that of a proposal
+    is_proposal = name is not None and name.startswith("refs/")
+    is_new, start = name is not None and not is_proposal, None
+    if is_new:
         start = api.repo_info(repo_id).sha
         try:
             api.create_branch(repo_id, branch=name)

@@ -150,6 +150,7 @@ class ISAConfig:
             is_list = kind is tuple and type(value) is list
             restored[name] = tuple(value) if is_list else value
             numbers = restored[name] if kind is tuple else ()
+            # A sentence, where checking the types of `__init__` would print every argument.
             if type(restored[name]) is not kind or any(type(n) is not int for n in numbers):
                 raise ValueError(f"{name} must be {_KINDS[kind]}, got {reprlib.repr(value)}.")
             if name == "image_size" and len(value) != 2:

@@ -107,7 +107,7 @@ class ISA(AbstractPretrained):
     ) -> Output:
         """Explain an image.
 
-        - `image`: float, (h, w, 3), in [0, 1].
+        - `image`: (h, w, 3), in [0, 1], of the dtype of the weights.
         - `key`: draws the initial frames; `sa` needs none.
         - `frames`: initial frames instead of random ones, taken as they are (the published code
           clips positions to the image and scales to [0.001, 2]).

@@ -98,18 +98,18 @@ def lock_names(folder):
 @pytest.mark.parametrize(
     ("name", "options", "message"),
     [
-        (REPO, {"token": False}, "pushing to user/isa: the Hub refuses it; log in with"),
-        (REPO, {"token": SECRET}, "pushing to user/isa: the Hub refuses it; log in with"),
-        (REPO, {"token": READER}, "pushing to user/isa: the Hub refuses it; log in with"),
+        (REPO, {"token": False}, "pushing to user/isa: the Hub refuses it ("),
+        (REPO, {"token": SECRET}, "pushing to user/isa: the Hub refuses it ("),
+        (REPO, {"token": READER}, "pushing to user/isa: the Hub refuses it ("),
         (
             REPO,
             {"token": STRANGER},
-            "pushing to user/isa: the Hub refuses it; log in with",
+            "pushing to user/isa: the Hub refuses it (",
         ),
         (
             "other/new",
             {"token": OWNER},
-            "pushing to other/new: the Hub refuses it; log in with",
+            "pushing to other/new: the Hub refuses it (",
         ),
         (REPO, {"token": OWNER, "revision": "a b"}, "a revision is a branch, tag or commit"),
         ("no name at all", {"token": OWNER}, "a repo on the Hub is called user/name, got 'no name"),
@@ -132,7 +132,7 @@ def test_a_token_that_cannot_be_sent_is_not_printed(monkeypatch, tmp_path):
 @pytest.mark.parametrize(
     ("status", "kind", "message"),
     [
-        (403, ValueError, "the Hub refuses it; log in with"),
+        (403, ValueError, "the Hub refuses it ("),
         (451, ValueError, "the Hub refuses it (Client error '451"),
         (429, ConnectionError, "the Hub did not answer (429"),
         (500, ConnectionError, "the Hub did not answer (Server error '500"),
@@ -224,19 +224,63 @@ def test_a_download_that_never_ends_well_is_said_and_the_next_call_succeeds(mode
 
 @pytest.mark.parametrize("request_", ["PUT /lfs", "POST .*/commit/", "POST .*/preupload/"])
 @pytest.mark.parametrize("fault", [dict(status=500), dict(status=403), dict(stall=0.1)])
-@pytest.mark.parametrize("branch", ["main", "new"])
+@pytest.mark.parametrize("branch", ["main", "new", "proposal"])
 def test_a_push_is_whole_or_not_at_all(tmp_path, request_, fault, branch):
     other = filled(ISAConfig(**WIDE | dict(num_slots=5)))
     before, refs = HUB.files(REPO), HUB.repo(REPO).refs.copy()
+    where = dict(create_pr=True) if branch == "proposal" else dict(revision=branch)
+    branch = "refs/pr/1" if branch == "proposal" else branch
     with HUB.fault(request_, **fault) as fault:
         try:
-            other.push_to_hub(REPO, token=OWNER, revision=branch)
+            other.push_to_hub(REPO, token=OWNER, **where)
         except (ConnectionError, ValueError) as error:
             assert "\n" not in str(error) and REPO in str(error)
             assert HUB.files(REPO) == before and HUB.repo(REPO).refs == refs
-            other.push_to_hub(REPO, token=OWNER, revision=branch)
+            other.push_to_hub(REPO, token=OWNER, **where)
     assert fault.times == 0 and len(HUB.repo(REPO).history(branch)) == 3
     assert_same(ISA.from_pretrained(REPO, revision=branch, cache_dir=tmp_path), other)
+
+
+def test_an_answer_that_is_lost_takes_no_commit_with_it(model, tmp_path):
+    other = filled(ISAConfig(**WIDE | dict(num_slots=5)))
+    push = functools.partial(other.push_to_hub, REPO, token=OWNER, revision="new")
+    with HUB.fault("POST .*/commit/", drop=0):
+        refusal(ConnectionError, push)
+    assert_same(ISA.from_pretrained(REPO, revision="new", cache_dir=tmp_path), other)
+    push()
+    assert len(HUB.repo(REPO).history("new")) == 3
+
+
+@pytest.mark.parametrize(
+    "request_", ["/api/repos/create", "/auth-check", "/api/validate-yaml", "/preupload/", "/lfs"]
+)
+@pytest.mark.parametrize("status", [200, 502])
+def test_what_answers_in_place_of_the_hub_is_said(monkeypatch, request_, status):
+    """A captive portal, say, or a proxy."""
+    monkeypatch.setattr("time.sleep", lambda _: None)  # between tries
+    other = filled(ISAConfig(**WIDE | dict(num_slots=5)))
+    refs = HUB.repo(REPO).refs.copy()
+    with HUB.fault(request_, times=99, status=status):
+        try:
+            other.push_to_hub(REPO, token=OWNER)
+        except ConnectionError as error:
+            assert str(error).startswith(f"pushing to {REPO}: ") and "\n" not in str(error)
+            assert HUB.repo(REPO).refs == refs
+
+
+def test_a_gated_repo_says_where_to_ask(tmp_path):
+    pull = functools.partial(ISA.from_pretrained, REPO, cache_dir=tmp_path)
+    with HUB.fault("HEAD .*config.json", times=9, status=403, code="GatedRepo"):
+        assert "ask for access on the repo's page" in refusal(ValueError, pull)
+
+
+def test_a_push_offline_says_why(model, tmp_path):
+    model.save_pretrained(tmp_path)
+    command = [sys.executable, "-m", "hub.push", str(tmp_path), REPO]
+    environment = os.environ | {"HF_TOKEN": OWNER, "HF_HUB_OFFLINE": "1"}
+    said = subprocess.run(command, capture_output=True, text=True, env=environment)
+    wanted = f"error: pushing to {REPO}: HF_HUB_OFFLINE is set; unset it to go online."
+    assert said.returncode == 1 and said.stderr.splitlines()[-1] == wanted
 
 
 def test_a_killed_push_leaves_the_repo_as_it_was(tmp_path):

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 from unittest import mock
 
@@ -149,7 +150,7 @@ def test_a_card_that_is_none_is_said(model, tmp_path, content):
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
 def test_the_lines_on_any_card_take_a_picture_apart(model, tmp_path, monkeypatch, dtype):
     monkeypatch.chdir(tmp_path)
-    folder = 'na"me\\ \u00fc'
+    folder = 'na"me\\ \u00fc \U0001f600'
     jax.tree.map(lambda x: x.astype(dtype), model).save_pretrained(folder)
     assert "license" not in (Path(folder) / "README.md").read_text()
     assert run_lines(Path(folder) / "README.md").segmentation.shape == model.config.image_size
@@ -166,6 +167,45 @@ def test_a_save_that_is_cut_short_does_not_mix_two_models(model, tmp_path, monke
         ISA.from_pretrained(tmp_path)
     other.save_pretrained(tmp_path)
     assert_same(ISA.from_pretrained(tmp_path), other)
+
+
+def test_a_folder_of_two_models_is_not_pushed(model, tmp_path):
+    model.save_pretrained(tmp_path)
+    other = filled(ISAConfig(**SMALL | dict(variant="isa-ts")))
+    other.save_pretrained(tmp_path / "other")
+    (tmp_path / "other" / "model.safetensors").rename(tmp_path / "model.safetensors")
+    with pytest.raises(SystemExit, match="are of two models"):
+        push(tmp_path, REPO)
+    assert HUB.repos == {}
+
+
+def test_the_command_pushes_as_it_is_told(model, tmp_path):
+    model.save_pretrained(tmp_path)
+    options = ["--private", "--revision", "dev", "--message", "Mine"]
+    command = [sys.executable, "-m", "hub.push", str(tmp_path), REPO, *options]
+    said = subprocess.run(command, capture_output=True, text=True)
+    assert said.returncode == 0, said.stderr
+    assert HUB.repo(REPO).private and HUB.repo(REPO).history("dev")[0] == "Mine"
+    assert HUB.files(REPO) == {}
+
+
+def test_the_hub_of_these_tests_serves_whole_repos(tmp_path):
+    from huggingface_hub import HfApi
+
+    api = HfApi()
+    assert api.whoami()["name"] == "user"
+    (tmp_path / "rows").mkdir()
+    (tmp_path / "rows" / "0.parquet").write_bytes(b"rows")
+    (tmp_path / "README.md").write_text("---\nlicense: mit\n---\n")
+    for kind in ("model", "dataset"):
+        api.create_repo(REPO, repo_type=kind)
+        with warnings.catch_warnings(action="ignore"):  # rows in a model's repo
+            api.upload_folder(repo_id=REPO, folder_path=tmp_path, repo_type=kind)
+        api.delete_file("README.md", REPO, repo_type=kind)
+        cache = tmp_path.with_name(f"cache of {kind}")
+        folder = Path(api.snapshot_download(REPO, repo_type=kind, cache_dir=cache))
+        assert (folder / "rows" / "0.parquet").read_bytes() == b"rows"
+        assert not (folder / "README.md").exists()
 
 
 def test_a_config_may_be_edited(model, tmp_path):

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shlex
 import signal
 import subprocess
@@ -15,8 +16,9 @@ import safetensors.numpy
 
 from isa_eqx import ISA
 from training.arguments import parse
+from training.card import command
 from training.provenance import commit, device
-from training.run import main, share, typed
+from training.run import main, prepare, share
 
 from .conftest import HUB, assert_same, run_lines
 from .loopback import OWNER, STRANGER
@@ -27,6 +29,7 @@ SMALL = ("--batch-size", "2", "--train-examples", "16")
 FILES = {"README.md", "config.json", "model.safetensors", "metrics.jsonl", "samples.png"}
 FILES |= {"train.json", "curve.png"}
 REPO = "user/isa-tetrominoes"
+PUSHED = ("--push-to-hub", "stranger/early")
 
 
 @pytest.fixture(scope="module")
@@ -105,7 +108,7 @@ def test_a_push_that_fails_can_be_made_up_for(whole, environment, monkeypatch):
     assert shlex.split(command) == ["python", "-m", "hub.push", str(run), REPO]
     words = [sys.executable, *shlex.split(command)[1:]]
     said = subprocess.run(words, env=environment, capture_output=True, text=True, timeout=60)
-    assert f'ISA.from_pretrained("{REPO}")' in said.stdout, said.stderr
+    assert f'To load it: from_pretrained("{REPO}")' in said.stdout, said.stderr
     assert HUB.files(REPO) == pushed
 
 
@@ -126,11 +129,10 @@ def test_its_card_holds_its_figures(whole):
     assert (card.data.library_name, card.data.license) == ("isa-eqx", "apache-2.0")
     assert card.data.datasets == ["tetrominoes"] and "isa-t" in card.data.tags
     assert f"{final['images']:,}" in card.text and f"{trained['seconds'] / 60:.1f} min" in card.text
-    command = ["python", "-m", "training.run", "--dataset", "tetrominoes", *OPTIONS, *SMALL]
-    for said in (" ".join(command), device(), commit(), "procedural", "| batch_size | 2 |"):
+    command = re.search(r"```\n(python -m training.run .*)\n```", card.text)[1]
+    assert "--preset quick" in command and f"--steps {STEPS}" in command
+    for said in (device(), commit(), "procedural", "| batch_size | 2 |"):
         assert said in card.text
-    for place in ("--push-to-hub", "--out"):
-        assert place not in card.text
 
 
 def test_the_lines_on_its_card_take_a_picture_apart(whole, tmp_path, monkeypatch):
@@ -165,6 +167,9 @@ def test_killed_and_stopped_it_ends_with_the_same_weights(environment, whole, tm
         np.testing.assert_array_equal(ours[name], theirs[name], err_msg=name)
     steps = [json.loads(x)["step"] for x in (run / "metrics.jsonl").read_text().splitlines()]
     assert steps == sorted(steps) and steps[-1] == STEPS
+    resumed = "device at its end; the run was resumed"
+    assert resumed in (run / "README.md").read_text()
+    assert resumed not in (whole[0] / "README.md").read_text()
 
 
 @pytest.mark.parametrize(
@@ -172,15 +177,15 @@ def test_killed_and_stopped_it_ends_with_the_same_weights(environment, whole, tm
     [
         (("--variant", "isa-tt"), "error: Unknown variant 'isa-tt'; valid ones are sa, isa-t"),
         (("--steps", "0"), "error: steps must be at least 1, got 0."),
-        (("--resume", "--out", "{empty}"), "holds no checkpoint to resume"),
-        (("--out", "{file}/run"), "error: cannot write to {file}/run (Not a directory)"),
+        (("--resume", "--out", "{empty}", *PUSHED), "holds no checkpoint to resume"),
+        (("--out", "{file}/run", *PUSHED), "error: cannot write to {file}/run (Not a directory)"),
         (
-            ("--out", "{full}", "--push-to-hub", "stranger/early"),
+            ("--out", "{full}", *PUSHED),
             "is not empty; continue the run in it with --resume",
         ),
         (
             ("--out", "{new}", "--steps", "2", *SMALL, "--push-to-hub", REPO),
-            f"error: pushing to {REPO}: the Hub refuses it; log in with",
+            f"error: pushing to {REPO}: the Hub refuses it (",
         ),
     ],
 )
@@ -198,13 +203,28 @@ def test_a_mistake_ends_in_one_sentence(tmp_path, monkeypatch, arguments, messag
         main(parse())
     assert message.format(**places) in stopped.value.code
     assert sorted(p.name for p in places["full"].iterdir()) == ["thesis.txt"]
-    assert not places["new"].exists() and ("model", "stranger/early") not in HUB.repos
+    assert not list(places["new"].glob("*")) and ("model", "stranger/early") not in HUB.repos
 
 
-def test_a_command_is_shown_without_its_places(monkeypatch):
-    words = "--seed 1 --out a --push_to_hub=u/a --resume --push_to_hub u/b --eval-every 3 --out=c"
-    monkeypatch.setattr(sys, "argv", ["run.py", *words.split()])
-    assert typed("--out", "--push-to-hub") == "python -m training.run --seed 1 --eval-every 3"
+@pytest.mark.parametrize(
+    "words",
+    [
+        "",
+        "--variant sa --seed 3 --dtype bfloat16",
+        "--variant isa-ts --preset paper --recompute True --steps 7 --batch-size 2",
+        "--preset quick --train-examples 64 --out somewhere --eval-every 3",
+    ],
+)
+def test_the_command_of_a_card_repeats_the_recipe(monkeypatch, tmp_path, words):
+    monkeypatch.chdir(tmp_path)
+
+    def recipe(*arguments):
+        monkeypatch.setattr(sys, "argv", ["run.py", *arguments])
+        return prepare(parse())[0]
+
+    typed = recipe("--dataset", "tetrominoes", *shlex.split(words))
+    shown = shlex.split(command(typed))[3:]
+    assert recipe(*shown, "--out", "again") == typed
 
 
 def test_a_mistake_leaves_no_traceback(environment):

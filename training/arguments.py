@@ -72,7 +72,7 @@ class Where:
         str | None, tyro.conf.arg(metavar="USER/NAME", help_behavior_hint="(default: nowhere)")
     ] = None
     """Repo of the Hugging Face Hub for model, card, scores and pictures, in one commit at the end;
-    made public at once if it is not there. Log in first: hf auth login, or HF_TOKEN."""
+    made at once if it is not there. Log in first: hf auth login, or HF_TOKEN."""
 
 
 @dataclasses.dataclass(frozen=True)

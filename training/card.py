@@ -3,15 +3,17 @@
 import dataclasses
 import datetime
 import json
+import shlex
 from pathlib import Path
 from typing import Any
 
 import hub
 from isa_eqx import ISAConfig
-from isa_eqx.card import about, front_matter, usage
+from isa_eqx.card import about, front_matter, method, usage
 
 from .config import TrainConfig
 from .data import dataset
+from .presets import preset
 from .provenance import commit, device
 
 METRICS = {"fg_ari": "FG-ARI", "ari": "ARI", "mse": "MSE"}
@@ -26,10 +28,23 @@ def title(config: TrainConfig) -> str:
     return ", ".join((*parts, f"seed {config.seed}"))
 
 
-def run_card(run: Path, config: TrainConfig, command: str, resumed: bool = False) -> str:
+def command(config: TrainConfig) -> str:
+    """What a reader types to repeat a run, on whatever device."""
+    model = config.model
+    usual = preset(config.dataset, model.variant, config.preset, seed=config.seed)
+    words = ["python", "-m", "training.run", "--dataset", config.dataset]
+    words += ["--variant", model.variant, "--preset", config.preset, "--seed", str(config.seed)]
+    for name in ("steps", "batch_size", "train_examples", "recompute"):
+        if getattr(config, name) != getattr(usual, name):
+            words += [f"--{name.replace('_', '-')}", str(getattr(config, name))]
+    if model.dtype != usual.model.dtype:
+        words += ["--dtype", model.dtype]
+    return shlex.join(words)
+
+
+def run_card(run: Path, config: TrainConfig, resumed: bool) -> str:
     """The card of a finished run, from what it left in its folder.
 
-    - `command`: what a reader types to repeat it.
     - `resumed`: whether it began in another process, perhaps of another commit.
     """
     records = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
@@ -37,12 +52,12 @@ def run_card(run: Path, config: TrainConfig, command: str, resumed: bool = False
     seconds = max(record["seconds"] for record in records if "images" not in record)
     scores = {name: final[f"final_{name}"] for name in METRICS}
     sections = (
-        f"# Invariant Slot Attention, {title(config)}",
-        about(config.model),
+        f"# {method(config.model)}: {title(config)}",
+        f"{about(config.model)} This one has learnt it without labels.",
         _picture(run, "samples.png", "Validation scenes taken apart by slots"),
         usage(config.model, str(run)),
         _results(scores, final["images"], config),
-        _training(config, command, seconds, resumed),
+        _training(config, seconds, resumed),
         _picture(run, "curve.png", "Loss and scores over training"),
         f"Made by {hub.LIBRARY} {hub.version()}. `train.json` is the recipe, `config.json` the "
         "architecture, `metrics.jsonl` every metric over training.",
@@ -88,7 +103,7 @@ FG-ARI leaves the background out. This is one seed, {config.seed}; others may di
 methods do. {dataset(config.dataset).about}"""
 
 
-def _training(config: TrainConfig, command: str, seconds: float, resumed: bool) -> str:
+def _training(config: TrainConfig, seconds: float, resumed: bool) -> str:
     recipe = {
         field.name: getattr(config, field.name)
         for field in dataclasses.fields(config)
@@ -106,7 +121,7 @@ def _training(config: TrainConfig, command: str, seconds: float, resumed: bool) 
 ## Training
 
 ```
-{command}
+{command(config)}
 ```
 
 | | |

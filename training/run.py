@@ -41,6 +41,7 @@ def main(arguments: Arguments) -> None:
         state, seconds = start(config), 0.0
         if arguments.where.resume:
             state, seconds = checkpoint.restore(run, state, config)
+            ask_for(arguments.where.push_to_hub)
         else:
             checkpoint.save(run, state, config, seconds)  # from here on it can be resumed
     print(f"Making {config.train_examples} training images: {title(config)} …")
@@ -55,7 +56,9 @@ def main(arguments: Arguments) -> None:
 
 
 def prepare(arguments: Arguments) -> tuple[TrainConfig, Path]:
-    """The recipe and the folder of the run, which is claimed unless the run is resumed."""
+    """The recipe and the folder of the run. Unless that is resumed, both are claimed here: the
+    folder, and the repo that it will be pushed to.
+    """
     what, how_much, where = arguments.what, arguments.how_much, arguments.where
     if where.eval_every < 1:
         raise ValueError(f"--eval-every must be at least 1 step, got {where.eval_every}.")
@@ -84,12 +87,13 @@ def prepare(arguments: Arguments) -> tuple[TrainConfig, Path]:
             f"{run} is not empty; continue the run in it with --resume, or name another folder "
             "with --out."
         )
-    if where.push_to_hub:
-        hub.create_repo(where.push_to_hub)  # now rather than days later: is it allowed?
     if not where.resume:
         try:
             with hub.atomic_file(run / "train.json") as temporary:
                 temporary.write_text(json.dumps(config.to_dict(), indent=2) + "\n")
+                ask_for(where.push_to_hub)
+        except ConnectionError:
+            raise
         except OSError as error:
             raise ValueError(
                 f"cannot write to {run} ({error.strerror}); name another folder with --out."
@@ -155,10 +159,14 @@ def report(
     except ModuleNotFoundError as missing:
         print(f"No pictures: {missing.name} is not installed.")
     with hub.atomic_file(run / "README.md") as temporary:
-        temporary.write_text(
-            run_card(run, config, typed("--out", "--push-to-hub"), resumed), encoding="utf-8"
-        )
+        temporary.write_text(run_card(run, config, resumed), encoding="utf-8")
     print(f"In {run}: {', '.join(sorted(file.name for file in run.iterdir()))}")
+
+
+def ask_for(repo_id: str | None) -> None:
+    """Make the repo now: rather than days later, it shows whether that is allowed."""
+    if repo_id is not None:
+        hub.create_repo(repo_id)
 
 
 def share(run: Path, repo_id: str) -> None:
@@ -193,22 +201,10 @@ def ending_in_a_sentence(*kinds: type[Exception]) -> Iterator[None]:
         sys.exit(f"error: {error}")
 
 
-def typed(*without: str) -> str:
-    """The command of this run, without these options and their values."""
-    kept, arguments = [], iter(sys.argv[1:])
-    for argument in arguments:
-        option, is_joined, _ = argument.partition("=")
-        option = option.replace("_", "-")
-        if option in without and not is_joined:
-            next(arguments, None)
-        elif option not in ("--resume", *without):
-            kept.append(argument)
-    return shlex.join(["python", "-m", "training.run", *kept])
-
-
 def again() -> str:
     """The command that continues this run."""
-    return f"{typed()} --resume"
+    arguments = [a for a in sys.argv[1:] if a != "--resume"] + ["--resume"]
+    return shlex.join(["python", "-m", "training.run", *arguments])
 
 
 if __name__ == "__main__":

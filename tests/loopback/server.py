@@ -18,7 +18,7 @@ from .store import LARGE, File, Repository
 class Fault:
     """What goes wrong with the next `times` requests whose method and path match.
 
-    - `status`: answer that.
+    - `status`: answer that, with a page that is not the Hub's, or with this error `code` of its.
     - `short`: announce and send so many bytes of the body, and no more.
     - `drop`: hang up after so many bytes of the body.
     - `stall`: say nothing for so many seconds before hanging up; without `drop`, from the start.
@@ -27,6 +27,7 @@ class Fault:
     match: str
     times: int = 1
     status: int | None = None
+    code: str | None = None
     short: int | None = None
     drop: int | None = None
     stall: float | None = None
@@ -105,8 +106,10 @@ class _Handler(Endpoints, BaseHTTPRequestHandler):
                 threading.Event().wait(self._fault.stall)
                 self.close_connection = True
                 return
+            if self._fault and self._fault.code is not None:
+                raise Refused(self._fault.status, "not you", self._fault.code)
             if self._fault and self._fault.status is not None:
-                raise Refused(self._fault.status, "out of order")
+                return self.send(self._fault.status, b"<html>out of order</html>", {})
             self._answer(body)
         except Refused as refused:
             text = json.dumps({"error": str(refused)}).encode()
