@@ -36,7 +36,7 @@ def explained(what: str, absent: str) -> Iterator[None]:
         if isinstance(error, RuntimeError) or (cause and str(error).startswith("Force download")):
             raise _explanation(cause or error, what, absent) from error
         said = _in_a_line(error)
-        raise ValueError(said if what in said else f"{what}: {said}.") from error
+        raise ValueError(f"{said}." if what in said else f"{what}: {said}.") from error
     except OSError as error:
         if error.errno is not None:  # a full disk, a cache that is someone else's
             raise

@@ -107,7 +107,6 @@ class ISAConfig:
                 f"encoder_channels of a ResNet must be multiples of {GROUPS}, the groups of its "
                 f"normalisation, got {self.encoder_channels}."
             )
-
         if self.learnt_grid and self.encoder_channels[-1] < 3:
             raise ValueError(
                 "learnt_grid takes two of the last encoder_channels, of which at least one must "
@@ -154,5 +153,5 @@ class ISAConfig:
             if type(restored[name]) is not kind or any(type(n) is not int for n in numbers):
                 raise ValueError(f"{name} must be {_KINDS[kind]}, got {reprlib.repr(value)}.")
             if name == "image_size" and len(value) != 2:
-                raise ValueError(f"{name} must be height and width, got {reprlib.repr(value)}.")
+                raise ValueError(f"{name} must be (height, width), got {reprlib.repr(value)}.")
         return cls(**restored)

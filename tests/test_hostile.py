@@ -77,7 +77,7 @@ def nested(depth, value="1"):
         ({"encoder_channels": 3}, "encoder_channels must be a list of whole numbers, got 3"),
         ({"encoder_channels": [6, "5"]}, "must be a list of whole numbers, got [6, '5']"),
         ({"encoder_channels": [[6], [5]]}, "must be a list of whole numbers, got [[6], [5]]"),
-        ({"image_size": [14, 11, 3]}, "image_size must be height and width, got [14, 11, 3]"),
+        ({"image_size": [14, 11, 3]}, "image_size must be (height, width), got [14, 11, 3]"),
         ({"relative_values": 0}, "relative_values must be true or false, got 0"),
         (
             {"variant": "isa-ts", "learnt_grid": True, "encoder_channels": [6, 2]},
