@@ -133,6 +133,7 @@ def test_an_image_known_within_jit_is_checked_too():
         (lambda i: i[:-1], r"shape \(14, 11, 3\).*got shape \(13, 11, 3\)"),
         (lambda i: i[None], r"got shape \(1, 14, 11, 3\); a batch is a jax.vmap"),
         (lambda i: (i * 255).astype(jnp.uint8), r"got dtype uint8: divide 8-bit values by 255"),
+        (lambda i: i.astype("bfloat16"), "as precise as the weights, float32; got bfloat16"),
         (lambda i: i * 255, r"in \[0, 1\]; got values from .* to 25"),
         (lambda i: i.at[0].set(jnp.nan), r"got values from nan to nan"),
     ],
@@ -179,10 +180,7 @@ def test_a_frame_keeps_the_identity_where_a_symmetry_has_none(small, out):
     [
         ({"variant": "isa-tt"}, "Unknown variant 'isa-tt'; valid ones are sa, isa-t"),
         ({"slot_sise": 64}, "slot_sise.*Did you mean 'slot_size'"),
-        (
-            {"num_slots": True},
-            "num_slots must be a whole number, got True",
-        ),
+        ({"num_slots": True}, "num_slots must be a whole number, got True"),
         ({"num_slots": 0}, "num_slots must be whole numbers from 1 to 16,384, got 0"),
         ({"encoder_strides": [2]}, "encoder_strides must have one entry per layer, got 4 and 1"),
         ({"decoder_strides": [2]}, "decoder_strides must have one entry per layer, got 6 and 1"),

@@ -98,6 +98,7 @@ def draw_curve(metrics: Path, path: Path, title: str) -> None:
 def save_plot(figure: Any, path: Path) -> None:
     """Write a figure of curves in the style of this project."""
     for axis in figure.axes:
+        axis.locator_params(axis="x", nbins=5)  # five-figure steps in half a picture
         axis.grid(alpha=0.25)
         axis.spines[["top", "right"]].set_visible(False)
     with atomic_file(path) as temporary:
