@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+import hub
 from isa_eqx import ISA, ISAConfig
 
 from .conftest import HUB, SMALL, assert_same, filled
@@ -121,6 +122,12 @@ def test_what_cannot_be_pushed_is_said(model, name, options, message):
     before = HUB.repo(REPO).refs.copy()
     assert message in refusal(ValueError, lambda: model.push_to_hub(name, **options))
     assert HUB.repo(REPO).refs == before
+
+
+@pytest.mark.parametrize("token", [False, READER, STRANGER])
+def test_a_repo_is_not_to_be_had_by_all_who_see_it(token):
+    claim = functools.partial(hub.create_repo, REPO, token=token)
+    assert f"pushing to {REPO}: the Hub refuses it (" in refusal(ValueError, claim)
 
 
 def test_a_token_that_cannot_be_sent_is_not_printed(monkeypatch, tmp_path):
