@@ -127,7 +127,9 @@ def test_what_cannot_be_pushed_is_said(model, name, options, message):
 @pytest.mark.parametrize("token", [False, READER, STRANGER])
 def test_a_repo_is_not_to_be_had_by_all_who_see_it(token):
     claim = functools.partial(hub.create_repo, REPO, token=token)
-    assert f"pushing to {REPO}: the Hub refuses it (" in refusal(ValueError, claim)
+    message = refusal(ValueError, claim)
+    assert f"pushing to {REPO}: the Hub refuses it (" in message
+    assert "log in with `hf auth login`, set HF_TOKEN" in message
 
 
 def test_a_token_that_cannot_be_sent_is_not_printed(monkeypatch, tmp_path):

@@ -243,7 +243,7 @@ def test_little_memory_is_taken_before_a_file_is_refused(folder):
         (config | {"encoder_channels": [2**14] * 256, "encoder_strides": [1] * 256}, {}, b""),
         (config | {"num_slots": BILLION}, {}, b""),
         (config, {SLOTS: dict(dtype="F32", shape=[BILLION] * 9, data_offsets=[0, 0])}, b""),
-        (config, b'{"x": [' + b"0," * 10_000_000 + b"0]}", b""),
+        (config | huge, b'{"x": [' + b"0," * 30_000_000 + b"0]}", b""),
         (config | deep, {}, b""),
     ]
     for number, (fields, header, data) in enumerate(files):
