@@ -151,7 +151,7 @@ class AbstractPretrained(eqx.Module):
         numbers = sum(map(math.prod, tree.named_shapes(skeleton).values()))
         path = place.fetch(WEIGHTS, tree.MOST_HEADER + 8 * numbers)
         with _blaming(path, place.advice):
-            check_together(saved_as, tree.metadata(path).get("fingerprint"))
+            check_together(saved_as, path)
             return tree.read(skeleton, path, dtype=dtype, sharding=sharding)
 
 
@@ -165,9 +165,10 @@ def _blaming(path: Path, advice: str) -> Iterator[None]:
         raise ValueError(said + advice) from error
 
 
-def check_together(config: str | None, weights: str | None) -> None:
-    """Raise a `ValueError` if both have a fingerprint, and not the same."""
-    if config is not None and weights is not None and config != weights:
+def check_together(saved_as: str | None, weights: Path) -> None:
+    """Raise a `ValueError` if configuration and weights both have a fingerprint, not the same."""
+    found = tree.metadata(weights).get("fingerprint")
+    if saved_as is not None and found is not None and saved_as != found:
         raise ValueError(
             f"{CONFIG} and {WEIGHTS} are of two models, by their fingerprints, as after a save "
             "that was cut short: save the model again."

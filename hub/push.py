@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import tyro
 from tyro.conf import Positional
 
-from . import config_file, tree
+from . import config_file
 from .pretrained import CONFIG, WEIGHTS, check_together
 from .upload import CARD, upload
 
@@ -27,7 +27,7 @@ def shared_files(run: Path) -> dict[str, Path]:
                 "save_pretrained at any time."
             )
     _, saved_as = config_file.read(run / CONFIG)
-    check_together(saved_as, tree.metadata(run / WEIGHTS).get("fingerprint"))
+    check_together(saved_as, run / WEIGHTS)
     return {file: run / file for file in SHARED if (run / file).is_file()}
 
 
@@ -51,7 +51,7 @@ def main(
     Args:
         run: The folder of a run, or one that save_pretrained wrote.
         repo: The repo, made if absent. A card that it has is replaced by the run's.
-        private: Make a new repo private.
+        private: Make a new repo private; one that is there and public is refused.
         revision: The branch, made if absent.
         message: Of the commit.
         create_pr: Propose the commit as a pull request.

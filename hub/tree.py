@@ -80,12 +80,6 @@ def read(
         return _replace(tree, lambda name: _load(file, name, dtype, sharding))
 
 
-def header(path: Path) -> dict[str, jax.ShapeDtypeStruct]:
-    """Shape and dtype of every tensor of a safetensors file; errors as of `read`."""
-    with _opened(path) as file:
-        return _header(file, path)
-
-
 def metadata(path: Path) -> dict[str, str]:
     """What `write` was given beside the arrays; errors as of `read`."""
     with _opened(path) as file:

@@ -159,7 +159,8 @@ def report(
     except ModuleNotFoundError as missing:
         print(f"No pictures: {missing.name} is not installed.")
     with hub.atomic_file(run / "README.md") as temporary:
-        temporary.write_text(run_card(run, config, resumed), encoding="utf-8")
+        # What a folder is called may be no UTF-8; Python reads it all the same.
+        temporary.write_text(run_card(run, config, resumed), "utf-8", "backslashreplace")
     print(f"In {run}: {', '.join(sorted(file.name for file in run.iterdir()))}")
 
 

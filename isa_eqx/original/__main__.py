@@ -38,7 +38,7 @@ def main(
         model = load(ckpt, name)
         with hub.atomic_file(out / "README.md") as temporary:
             text = plain(model.config, str(out), more=_ORIGIN.format(name=name), license="mit")
-            temporary.write_text(text, encoding="utf-8")
+            temporary.write_text(text, "utf-8", "backslashreplace")
         model.save_pretrained(out)
     except (ValueError, OSError, ImportError) as error:
         sys.exit(f"error: {error}")
