@@ -1,0 +1,53 @@
+"""Work done before it is asked for, in a thread."""
+
+import queue
+import threading
+from collections.abc import Iterable, Iterator
+from typing import TypeVar
+
+Item = TypeVar("Item")
+
+
+def ahead(items: Iterable[Item], count: int) -> Iterator[Item]:
+    """The same items, up to `count` of them made in a thread before they are asked for.
+
+    An error comes where the item would have. The thread ends when the items do, or when this
+    iterator is closed or forgotten.
+    """
+    made: queue.Queue[tuple[str, object]] = queue.Queue(maxsize=count)
+    over = threading.Event()
+
+    def put(kind: str, value: object) -> None:
+        while not over.is_set():
+            try:
+                return made.put((kind, value), timeout=0.1)
+            except queue.Full:
+                continue
+
+    def make() -> None:
+        try:
+            for item in items:
+                put("item", item)
+                if over.is_set():
+                    return
+        except BaseException as error:
+            put("error", error)
+        else:
+            put("end", None)
+
+    return _taken(made, over, threading.Thread(target=make, daemon=True))
+
+
+def _taken(made: queue.Queue, over: threading.Event, thread: threading.Thread) -> Iterator:
+    thread.start()
+    try:
+        while True:
+            kind, value = made.get()
+            if kind == "end":
+                return
+            if kind == "error":
+                raise value  # type: ignore[misc]
+            yield value
+    finally:
+        over.set()
+        thread.join()

@@ -1,0 +1,74 @@
+"""CLEVRTex (Karazija et al. 2021): folders of pictures, `clevrtex_{variant}/{n}/CLEVRTEX_…`."""
+
+import functools
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..rows import NAMED, Row, decode_image, decode_labels, row
+from .source import Record, files
+
+VARIANTS = "full", "camo", "grassbg", "pbg", "vbg", "outd"
+_IMAGE = re.compile(r"CLEVRTEX_([a-z]+)_(\d+)\.png")
+# The publishers' loader tests on the first tenth of a variant and validates on the second.
+_TENTH = {"full": 5_000, "outd": None}
+_TENTH_OF_OTHERS = 2_000
+
+
+def records(dataset: str, sources: Sequence[Path]) -> Iterator[Record]:
+    """The scenes of one or several variants, by their numbers."""
+    found = [
+        (VARIANTS.index(match[1]), int(match[2]), path)
+        for path in files(sources, "CLEVRTEX_*.png")
+        if (match := _IMAGE.fullmatch(path.name)) and match[1] in VARIANTS
+    ]
+    if not found:
+        raise ValueError(
+            f"no CLEVRTEX_VARIANT_NUMBER.png in {', '.join(map(str, sources))}; VARIANT is one of "
+            f"{', '.join(VARIANTS)}."
+        )
+    for place, (variant, index, path) in enumerate(sorted(found)):
+        make = functools.partial(_row, index, path)
+        yield Record(str(path), split(VARIANTS[variant], index), place / len(found), make)
+
+
+def split(variant: str, index: int) -> str:
+    """`train`, `validation` and `test` of the full dataset; of a variant with its name before it.
+
+    All of `outd` is for tests.
+    """
+    tenth = _TENTH.get(variant, _TENTH_OF_OTHERS)
+    parts = "test", "validation", "train"
+    part = parts[min(index // tenth, 2)] if tenth else "test"
+    return part if variant == "full" else f"{variant}_{part}"
+
+
+def _row(index: int, path: Path) -> Row:
+    mask = decode_labels(path.with_name(f"{path.stem}_flat.png").read_bytes())
+    described = json.loads(path.with_suffix(".json").read_text())
+    objects = described["objects"]
+    return row(
+        index,
+        decode_image(path.read_bytes()),
+        mask,
+        num_objects=int(described.get("num_objects", len(objects))),
+        # Not every object is seen; what the file lists is numbered from 1 on.
+        visibility=np.isin(np.arange(1, len(objects) + 1), mask).tolist(),
+        objects=dict(
+            {name: [_text(value) for value in _all(objects, name)] for name in NAMED},
+            position=_all(objects, "3d_coords"),
+            rotation=_all(objects, "rotation"),
+        ),
+    )
+
+
+def _all(objects: Sequence[Mapping[str, Any]], name: str) -> list[Any]:
+    return [o[name] for o in objects] if all(name in o for o in objects) else []
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value)

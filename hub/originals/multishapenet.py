@@ -1,0 +1,76 @@
+"""MultiShapeNet-Easy (Stelzner et al. 2021): pictures in folders, or TFRecords as TFDS writes them.
+
+Scenes have several views, each of which is a row.
+"""
+
+import functools
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from ..rows import Row, decode_image, decode_labels, row
+from . import wire
+from .example import features
+from .source import Record, files, payloads
+
+_IMAGE = re.compile(r"img_(\d+)_(\d+)\.png")
+_CAMERA = re.compile(r"(cameras/.+)/color_image")
+# Of the scenes, in the folders; TFRecords have the split in their names.
+TRAIN, VALIDATION = 70_000, 15_000
+
+
+def records(dataset: str, sources: Sequence[Path]) -> Iterator[Record]:
+    """The views of the scenes, of whichever source this is."""
+    found = files(sources, "*.tfrecord*", "img_*_*.png")
+    if any(".tfrecord" in path.name for path in found):
+        return _of_tfrecords([path for path in found if ".tfrecord" in path.name])
+    return _of_folders(found)
+
+
+def _of_folders(found: Sequence[Path]) -> Iterator[Record]:
+    views = sorted(
+        (int(match[1]), int(match[2]), path)
+        for path in found
+        if (match := _IMAGE.fullmatch(path.name))
+    )
+    if not views:
+        raise ValueError("no images/img_SCENE_VIEW.png among the sources.")
+    for index, (scene, view, path) in enumerate(views):
+        split = "train" if scene < TRAIN else "test"
+        split = "validation" if TRAIN <= scene < TRAIN + VALIDATION else split
+        mask = path.parent.parent / "masks" / f"masks_{scene}_{view}.png"
+        make = functools.partial(_of_pictures, index, path, mask)
+        yield Record(str(path), split, index / len(views), make)
+
+
+def _of_pictures(index: int, image: Path, mask: Path) -> Row:
+    return row(index, decode_image(image.read_bytes()), decode_labels(mask.read_bytes()))
+
+
+def _of_tfrecords(paths: Sequence[Path]) -> Iterator[Record]:
+    index = 0
+    for path, number, part, payload in payloads(paths):
+        split = next((s for s in ("validation", "test") if s in path.name), "train")
+        found = features(payload)
+        cameras = sorted(match[1] for name in found if (match := _CAMERA.fullmatch(name)))
+        name = f"{path}, record {number}"
+        if not cameras:
+            raise ValueError(
+                f"{name}: it has no cameras/NAME/color_image, but {', '.join(sorted(found))}: a "
+                "file of another dataset?"
+            )
+        for camera in cameras:
+            for view, image in enumerate(wire.strings(found[f"{camera}/color_image"])):
+                labels = found.get(f"{camera}/instance_image")
+                make = functools.partial(_of_camera, index, image, labels, view)
+                yield Record(f"{name}, {camera}", split, part, make)
+                index += 1
+
+
+def _of_camera(index: int, image: bytes, labels: memoryview | None, view: int) -> Row:
+    if labels is None:
+        raise ValueError("it has no instance_image.")
+    mask = decode_labels(wire.strings(labels)[view]).astype(np.int64)
+    return row(index, decode_image(image), np.maximum(mask - 1, 0))  # there 1 is the background
