@@ -240,5 +240,5 @@ def test_to_look_at_some_of_a_file_leaves_no_thread(tmp_path):
 def test_what_is_compressed_may_begin_like_a_record(tmp_path):
     path = tmp_path / "some"
     path.write_bytes(zlib.compress(b"no record at all, but for its checksum"))
-    with pytest.raises(ValueError, match=f"{path}, record 0: is no TFRecord file"):
+    with pytest.raises(ValueError, match=f"{path}, record 0: the file holds no TFRecords"):
         list(tfrecords(path))

@@ -4,6 +4,7 @@ A record is its length (u64), the masked CRC-32C of that (u32), the payload, and
 (u32), little-endian.
 """
 
+import io
 import struct
 import zlib
 from collections.abc import Iterator
@@ -12,8 +13,9 @@ from pathlib import Path
 from ..ahead import ahead
 
 _HEADER = struct.Struct("<QI")
-_CHUNK = 1 << 16  # bytes; larger pieces fall out of the processor's cache
-_AHEAD = 64  # pieces unpacked while others are looked at
+_CHUNK = 1 << 18  # bytes read or unpacked at once
+_AHEAD = 8  # records unpacked while others are looked at
+_ANY = 47  # for zlib: GZIP or ZLIB, whichever it is
 _MOST = 1 << 29  # bytes of a record; a frame of Waymo has a hundredth of that
 
 
@@ -23,36 +25,36 @@ def records(path: Path) -> Iterator[tuple[int, bytes]]:
     Raises a `ValueError` that names the file and the record, counted from 0, if the file is cut
     off, a checksum is wrong, or it is no TFRecord at all.
     """
-    pieces = ahead(_unpacked(path), _AHEAD)
-    buffer, count, place = bytearray(), 0, 0
+    return ahead(_records(path), _AHEAD)
 
-    def more() -> bool:
-        nonlocal place
-        place, piece = next(pieces, (place, b""))
-        buffer.extend(piece)
-        return bool(piece)
 
-    def take(size: int, what: str) -> bytes:
-        while len(buffer) < size:
-            if not more():
-                raise ValueError(f"{path}, record {count}: the file is cut off in {what}.")
-        taken = bytes(memoryview(buffer)[:size])
-        del buffer[:size]
-        return taken
+def _records(path: Path) -> Iterator[tuple[int, bytes]]:
+    count = 0
+    with path.open("rb", buffering=0) as file, _unpacked(file) as stream:
 
-    while buffer or more():
-        header = take(_HEADER.size, "its header")
-        length, checksum = _HEADER.unpack(header)
-        if masked_crc(header[:8]) != checksum:
-            where = "is no TFRecord file" if count == 0 else "its length is damaged"
-            raise ValueError(f"{path}, record {count}: {where} (the checksum differs).")
-        if length > _MOST:
-            raise ValueError(f"{path}, record {count}: it claims {length:,} bytes; wanted fewer.")
-        payload = take(length, f"its {length:,} bytes")
-        if masked_crc(payload) != int.from_bytes(take(4, "its checksum"), "little"):
-            raise ValueError(f"{path}, record {count}: it is damaged (its checksum differs).")
-        yield place, payload
-        count += 1
+        def take(size: int, what: str) -> bytes:
+            taken = stream.read(size)
+            if len(taken) < size:
+                raise ValueError(f"the file is cut off in {what}")
+            return taken
+
+        try:
+            while stream.peek(1):
+                header = take(_HEADER.size, "its header")
+                length, checksum = _HEADER.unpack(header)
+                if masked_crc(header[:8]) != checksum:
+                    raise ValueError(
+                        "its length is damaged" if count else "the file holds no TFRecords"
+                    )
+                if length > _MOST:
+                    raise ValueError(f"it claims {length:,} bytes, more than any has")
+                payload = take(length, f"its {length:,} bytes")
+                if masked_crc(payload) != int.from_bytes(take(4, "its checksum"), "little"):
+                    raise ValueError("it is damaged, its checksum differs")
+                yield file.tell(), payload
+                count += 1
+        except (ValueError, EOFError, zlib.error) as error:
+            raise ValueError(f"{path}, record {count}: {error}.") from error
 
 
 def masked_crc(data: bytes) -> int:
@@ -67,19 +69,12 @@ def masked_crc(data: bytes) -> int:
     return (((crc >> 15) | (crc << 17)) + 0xA282EAD8) & 0xFFFFFFFF
 
 
-def _unpacked(path: Path) -> Iterator[tuple[int, bytes]]:
-    """What the file holds, piece by piece, each with how far the file has been read."""
-    with path.open("rb") as file:
-        start = file.read(_HEADER.size)
-        file.seek(0)
-        pieces = iter(lambda: file.read(_CHUNK), b"")
-        try:
-            for piece in _inflated(pieces) if _is_compressed(start) else pieces:
-                yield file.tell(), piece
-        except zlib.error as error:
-            raise ValueError(f"{path}: its compressed data is damaged ({error}).") from error
-        except EOFError as error:
-            raise ValueError(f"{path}: the file is cut off within its compressed data.") from error
+def _unpacked(file: io.FileIO) -> io.BufferedReader:
+    """What a file holds, which may be compressed."""
+    start = file.read(_HEADER.size)
+    file.seek(0)
+    raw = _Inflated(file) if _is_compressed(start) else file
+    return io.BufferedReader(raw, _CHUNK)
 
 
 def _is_compressed(start: bytes) -> bool:
@@ -91,15 +86,28 @@ def _is_compressed(start: bytes) -> bool:
     return not is_record and (start[:2] == b"\x1f\x8b" or is_zlib)
 
 
-def _inflated(pieces: Iterator[bytes]) -> Iterator[bytes]:
-    """Streams of GZIP or ZLIB, one after the other; each ends with a checksum, which is checked."""
-    stream, rest = zlib.decompressobj(47), b""
-    while piece := rest or next(pieces, b""):
-        if stream.eof:
-            stream = zlib.decompressobj(47)
-        out = stream.decompress(piece, _CHUNK)
-        rest = stream.unused_data if stream.eof else stream.unconsumed_tail
-        if out:
-            yield out
-    if not stream.eof:
-        raise EOFError
+class _Inflated(io.RawIOBase):
+    """What streams of GZIP or ZLIB hold, one after the other. Each ends with a checksum of its own,
+    which zlib looks at.
+    """
+
+    def __init__(self, file: io.FileIO):
+        self._file, self._stream, self._rest = file, zlib.decompressobj(_ANY), b""
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer) -> int:
+        data = b""
+        while not data:
+            packed = self._rest or self._file.read(_CHUNK)
+            if not packed and self._stream.eof:
+                return 0
+            if not packed:
+                raise EOFError("the file is cut off in its compressed data")
+            if self._stream.eof:
+                self._stream = zlib.decompressobj(_ANY)
+            data = self._stream.decompress(packed, len(buffer))
+            self._rest = self._stream.unused_data or self._stream.unconsumed_tail
+        buffer[: len(data)] = data
+        return len(data)
