@@ -1,11 +1,14 @@
-"""Work done before it is asked for, in a thread."""
+"""Work done before it is asked for, in threads."""
 
+import collections
 import queue
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
 Item = TypeVar("Item")
+Made = TypeVar("Made")
 
 
 def ahead(items: Iterable[Item], count: int) -> Iterator[Item]:
@@ -51,3 +54,22 @@ def _taken(made: queue.Queue, over: threading.Event, thread: threading.Thread) -
     finally:
         over.set()
         thread.join()
+
+
+def in_threads(
+    function: Callable[[Item], Made], items: Iterable[Item], threads: int, count: int
+) -> Generator[Made, None, None]:
+    """The function of each item, in their order, up to `count` of them made before they are asked
+    for. An error comes where the result would have.
+    """
+    pool = ThreadPoolExecutor(threads)
+    made: collections.deque[Future[Made]] = collections.deque()
+    try:
+        for item in items:
+            made.append(pool.submit(function, item))
+            if len(made) >= count:
+                yield made.popleft().result()
+        while made:
+            yield made.popleft().result()
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)

@@ -12,16 +12,19 @@ from .remote import Token, checked_repo, checked_revision, checked_token, librar
 CARD = "README.md"
 
 
-def create_repo(repo_id: str, *, private: bool | None = None, token: Token = None) -> None:
-    """Make sure that a model repo is there and may be written to.
+def create_repo(
+    repo_id: str, *, private: bool | None = None, token: Token = None, repo_type: str = "model"
+) -> None:
+    """Make sure that a repo is there and may be written to.
 
     - `private`: of a repo that is new; `None` for what its owner has set.
+    - `repo_type`: `model` or `dataset`.
 
     Raises a `ValueError` for a name that is none, without permission, and if a repo that should be
     private is there and public; a `ConnectionError` if the Hub does not answer.
     """
     with _talking_to(repo_id, token) as api:
-        _create(api, repo_id, private, is_written=True)
+        _create(api, dict(repo_id=repo_id, repo_type=repo_type), private, is_written=True)
 
 
 def upload(
@@ -34,12 +37,13 @@ def upload(
     commit_message: str = "Upload model",
     create_pr: bool = False,
     token: Token = None,
+    repo_type: str = "model",
 ) -> str:
     """Add files, by their name there, to a repo in one commit: all of them or none.
 
     - `files`: the card among them is made to load the model from the repo.
     - `keep_card`: leave it out where the repo has one.
-    - `private`: see `create_repo`, which comes first.
+    - `private`, `repo_type`: see `create_repo`, which comes first.
     - `revision`: the branch, made if absent; `None` for the default one.
     - `create_pr`: propose the commit instead, to a branch that is there.
 
@@ -53,13 +57,14 @@ def upload(
         checked_revision(revision)
     at = f"{repo_id}@{revision}" if revision and not create_pr else repo_id
     with _talking_to(repo_id, token) as api:
-        _create(api, repo_id, private, is_written=not create_pr)
-        with _branch(api, repo_id, None if create_pr else revision):
-            if keep_card and api.file_exists(repo_id, CARD, revision=revision):
+        repo = dict(repo_id=repo_id, repo_type=repo_type)
+        _create(api, repo, private, is_written=not create_pr)
+        with _branch(api, repo, None if create_pr else revision):
+            if keep_card and api.file_exists(**repo, filename=CARD, revision=revision):
                 files = {name: file for name, file in files.items() if name != CARD}
             commit = api.create_commit(
-                repo_id,
-                [
+                **repo,
+                operations=[
                     CommitOperationAdd(name, _addressed(file, at) if name == CARD else file)
                     for name, file in files.items()
                 ],
@@ -79,25 +84,27 @@ def _talking_to(repo_id: str, token: Token) -> Iterator[Any]:
         yield HfApi(token=checked_token(token), **library())
 
 
-def _create(api: Any, repo_id: str, private: bool | None, is_written: bool) -> None:
-    api.create_repo(repo_id, private=private, exist_ok=True)
+def _create(api: Any, repo: dict[str, str], private: bool | None, is_written: bool) -> None:
+    api.create_repo(**repo, private=private, exist_ok=True)
     if is_written:  # creating a repo that is there succeeds for all who see it
-        api.auth_check(repo_id, write=True)
-    if private and not api.repo_info(repo_id).private:
-        raise ValueError(f"{repo_id} is there and public; make it private on its page first.")
+        api.auth_check(**repo, write=True)
+    if private and not api.repo_info(**repo).private:
+        raise ValueError(
+            f"{repo['repo_id']} is there and public; make it private on its page first."
+        )
 
 
 @contextlib.contextmanager
-def _branch(api: Any, repo_id: str, name: str | None) -> Iterator[None]:
+def _branch(api: Any, repo: dict[str, str], name: str | None) -> Iterator[None]:
     """While the block runs the branch is there; a new one goes again if it is left as it began."""
     from huggingface_hub.errors import HfHubHTTPError
 
     is_proposal = name is not None and name.startswith("refs/")
     is_new, start = name is not None and not is_proposal, None
     if is_new:
-        start = api.repo_info(repo_id).sha
+        start = api.repo_info(**repo).sha
         try:
-            api.create_branch(repo_id, branch=name)
+            api.create_branch(**repo, branch=name)
         except HfHubHTTPError as error:
             if error.response.status_code != 409:
                 raise
@@ -106,8 +113,8 @@ def _branch(api: Any, repo_id: str, name: str | None) -> Iterator[None]:
         yield
     except BaseException:
         with contextlib.suppress(Exception):
-            if is_new and api.repo_info(repo_id, revision=name).sha == start:
-                api.delete_branch(repo_id, branch=name)
+            if is_new and api.repo_info(**repo, revision=name).sha == start:
+                api.delete_branch(**repo, branch=name)
         raise
 
 

@@ -1,20 +1,20 @@
 """What the publishers of the six datasets released, as rows: `rows("clevr", [path], "train")`."""
 
-from collections.abc import Callable, Iterator, Sequence
+import hashlib
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from ..rows import Row
-from . import clevrtex, multi_object, multishapenet, waymo
-from .source import Record
+from .releases import RELEASES as RELEASES
+from .releases import Release as Release
+from .source import Record as Record
 
-ORIGINALS: dict[str, Callable[[str, Sequence[Path]], Iterator[Record]]] = {
-    "tetrominoes": multi_object.records,
-    "objects_room": multi_object.records,
-    "clevr": multi_object.records,
-    "clevrtex": clevrtex.records,
-    "multishapenet_easy": multishapenet.records,
-    "waymo_open": waymo.records,
-}
+
+def release(dataset: str) -> Release:
+    """The release of a dataset; a `ValueError` with the valid names for any other."""
+    if dataset not in RELEASES:
+        raise ValueError(f"Unknown dataset {dataset!r}; valid ones are {', '.join(RELEASES)}.")
+    return RELEASES[dataset]
 
 
 def records(dataset: str, sources: Sequence[Path]) -> Iterator[Record]:
@@ -22,9 +22,7 @@ def records(dataset: str, sources: Sequence[Path]) -> Iterator[Record]:
 
     - `sources`: files, or folders of them. Raises a `ValueError` if there is none that fits.
     """
-    if dataset not in ORIGINALS:
-        raise ValueError(f"Unknown dataset {dataset!r}; valid ones are {', '.join(ORIGINALS)}.")
-    return ORIGINALS[dataset](dataset, list(sources))
+    return release(dataset).records(dataset, list(sources))
 
 
 def rows(dataset: str, sources: Sequence[Path], split: str) -> Iterator[Row]:
@@ -32,3 +30,11 @@ def rows(dataset: str, sources: Sequence[Path], split: str) -> Iterator[Row]:
     for record in records(dataset, sources):
         if record.split == split and (row := record.row()) is not None:
             yield row
+
+
+def fingerprint(sources: Sequence[Path]) -> str:
+    """Of the names and sizes of all files, to tell a release from another."""
+    files = [(source.parent, source) for source in sources if source.is_file()]
+    files += [(s, path) for s in sources for path in sorted(s.rglob("*")) if path.is_file()]
+    names = [f"{path.relative_to(base)} {path.stat().st_size}" for base, path in files]
+    return hashlib.sha256("\n".join(names).encode("utf-8", "surrogateescape")).hexdigest()

@@ -1,0 +1,114 @@
+"""Rows → parquet files of a bounded size, and what is known of those that are done."""
+
+import dataclasses
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from .files import atomic_file
+from .originals import Record
+from .rows import Row, features
+
+MANIFEST = "mirror.json"
+GROUP = 64  # rows that are written, and later read, at once
+
+
+@dataclasses.dataclass(frozen=True)
+class Shard:
+    """A parquet file of a mirror, and sums over its rows.
+
+    - `records`: of the source, those before the first of its rows and after the last of the shard
+      before it included; some may have been left out.
+    - `overlapping`: rows in which masks overlap.
+    """
+
+    file: str
+    split: str
+    records: int = 0
+    rows: int = 0
+    bytes: int = 0
+    masks: int = 0
+    objects: int = 0
+    overlapping: int = 0
+    overlap_pixels: int = 0
+    uncovered_pixels: int = 0
+
+
+@dataclasses.dataclass
+class Manifest:
+    """What a mirror is made of: the command's arguments that matter, and the finished shards."""
+
+    dataset: str
+    source: str
+    splits: list[str]
+    limit: int | None
+    shard_mb: int
+    shards: list[Shard] = dataclasses.field(default_factory=list)
+    finished: bool = False
+
+    def to_json(self) -> str:
+        """As a text, a line for each shard's figure."""
+        return json.dumps(dataclasses.asdict(self), indent=1) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str) -> "Manifest":
+        """The manifest of such a text; a `ValueError` if it is none."""
+        try:
+            fields = json.loads(text)
+            return cls(**fields | {"shards": [Shard(**shard) for shard in fields["shards"]]})
+        except (ValueError, TypeError, KeyError) as error:
+            raise ValueError(f"{MANIFEST} is damaged ({error}).") from error
+
+    def done(self, split: str) -> tuple[int, int, int]:
+        """Files, records and rows of a split that are finished."""
+        shards = [shard for shard in self.shards if shard.split == split]
+        files = sum(shard.rows > 0 for shard in shards)
+        return files, sum(s.records for s in shards), sum(s.rows for s in shards)
+
+
+def write_shard(
+    folder: Path,
+    number: int,
+    split: str,
+    made: Iterator[tuple[Record, Row | None]],
+    most_bytes: int,
+    most_rows: int,
+) -> Shard:
+    """Write `data/SPLIT-NUMBER.parquet` from the next records, whole or not at all.
+
+    It ends after as many rows, with as many bytes of pictures, or with the last record.
+    """
+    from pyarrow import Table
+    from pyarrow.parquet import ParquetWriter
+
+    shard = Shard(f"data/{split}-{number:05d}.parquet", split)
+    schema = features().arrow_schema
+    with (
+        atomic_file(folder / shard.file) as path,
+        ParquetWriter(path, schema, write_page_checksum=True) as writer,
+    ):
+        waiting: list[Row] = []
+        for _, row in made:
+            shard = _grown(shard, row)
+            waiting += [row] if row is not None else []
+            is_full = shard.rows >= most_rows or shard.bytes >= most_bytes
+            if waiting and (is_full or len(waiting) == GROUP):
+                writer.write_table(Table.from_pylist(waiting, schema=schema))
+                waiting = []
+            if is_full:
+                break
+        if waiting:
+            writer.write_table(Table.from_pylist(waiting, schema=schema))
+    return shard
+
+
+def _grown(shard: Shard, row: Row | None) -> Shard:
+    """The sums with another record."""
+    new: dict[str, Any] = dict(records=1)
+    if row is not None:
+        size = sum(len(row[name]["bytes"]) for name in ("image", "mask") if row[name])
+        new |= dict(rows=1, bytes=size, masks=int(row["has_mask"]), objects=row["num_objects"])
+        new |= dict(overlapping=int(row["overlap_pixels"] > 0))
+        new |= {name: row[name] for name in ("overlap_pixels", "uncovered_pixels")}
+    return dataclasses.replace(shard, **{n: getattr(shard, n) + value for n, value in new.items()})

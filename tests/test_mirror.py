@@ -1,0 +1,89 @@
+"""A release becomes parquet with the same pixels, however often that is interrupted."""
+
+import json
+
+import numpy as np
+import pytest
+from datasets import load_dataset
+from huggingface_hub import DatasetCard
+from PIL import Image
+
+from hub.mirror import mirror
+from hub.shards import MANIFEST
+from hub.targets import chosen_target
+
+from . import releases
+from .releases import multi_object
+
+
+def mirrored(dataset, source, folder, **options):
+    return mirror(dataset, [source], chosen_target(str(folder), dataset, False), **options)
+
+
+@pytest.fixture(scope="module")
+def released(tmp_path_factory):
+    return releases.releases(tmp_path_factory.mktemp("released"))
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["tetrominoes", "objects_room", "six objects", "empty room", "clevr", "clevrtex",
+     "clevrtex camo", "multishapenet", "multishapenet tfds", "waymo v2", "waymo v1.4"],
+)  # fmt: skip
+def test_a_mirror_has_the_pixels_and_labels_of_the_source(released, name, tmp_path):
+    dataset, split, source, images, labels = released[name]
+    mirrored(dataset, source, tmp_path / "mirror")
+    files = {split: str(tmp_path / f"mirror/data/{split}-*.parquet")}
+    found = list(load_dataset("parquet", data_files=files, split=split, streaming=True))
+    assert [row["index"] for row in found] == list(
+        range(found[0]["index"], found[0]["index"] + len(images))
+    )
+    for row, image, label in zip(found, images, labels, strict=True):
+        np.testing.assert_array_equal(np.asarray(row["image"]), image)
+        assert (row["mask"] is None) == (label is None)
+        if label is not None:
+            np.testing.assert_array_equal(np.asarray(row["mask"]), label)
+
+
+def test_its_card_says_what_is_in_it(tmp_path):
+    source, _, _ = multi_object("tetrominoes", tmp_path, count=105)
+    mirrored("tetrominoes", source, tmp_path / "mirror")
+    card = DatasetCard.load(tmp_path / "mirror" / "README.md")
+    assert card.data.license == "apache-2.0"
+    splits = {split["name"]: split["num_examples"] for split in card.data.dataset_info["splits"]}
+    assert splits == {"validation": 100, "train": 5}
+    assert "Kabra et al. 2019" in card.text and "| train | 5 | 5 |" in card.text
+    with Image.open(tmp_path / "mirror" / "samples.png") as samples:
+        assert samples.size == (8 * 132 - 4, 2 * 132 - 4)
+    found = load_dataset(str(tmp_path / "mirror"), streaming=True)
+    assert {name: len(list(part)) for name, part in found.items()} == splits
+
+
+def test_an_error_in_the_middle_keeps_finished_shards_and_goes_on_from_there(tmp_path):
+    source, images, _ = multi_object("clevr", tmp_path, count=9)
+    whole = source.read_bytes()
+    folder = tmp_path / "mirror"
+    options = dict(shard_mb=1, limit=9)
+    source.write_bytes(whole[: len(whole) * 3 // 4] + bytes(len(whole) - len(whole) * 3 // 4))
+    with pytest.raises(ValueError, match=r"clevr_train.tfrecords, record \d: "):
+        small_shards(lambda: mirrored("clevr", source, folder, **options))
+    finished = {p: p.read_bytes() for p in folder.glob("data/*")}
+    assert finished and not json.loads((folder / MANIFEST).read_text())["finished"]
+    source.write_bytes(whole)
+    small_shards(lambda: mirrored("clevr", source, folder, **options))
+    assert all(p.read_bytes() == data for p, data in finished.items())
+    files = {"validation": str(folder / "data/*.parquet")}
+    rows = list(load_dataset("parquet", data_files=files, split="validation", streaming=True))
+    assert [row["index"] for row in rows] == list(range(9))
+    assert len(list(folder.glob("data/*"))) > 3
+
+
+def small_shards(call):
+    import hub.mirror
+
+    before = hub.mirror.MEGABYTE
+    hub.mirror.MEGABYTE = 20_000
+    try:
+        return call()
+    finally:
+        hub.mirror.MEGABYTE = before
