@@ -64,12 +64,18 @@ def in_threads(
     """
     pool = ThreadPoolExecutor(threads)
     made: collections.deque[Future[Made]] = collections.deque()
+    source, error = iter(items), None
     try:
-        for item in items:
-            made.append(pool.submit(function, item))
-            if len(made) >= count:
-                yield made.popleft().result()
-        while made:
+        while True:
+            while error is None and len(made) < count:
+                try:
+                    made.append(pool.submit(function, next(source)))
+                except Exception as raised:  # StopIteration, too: what is made comes first
+                    error = raised
+            if not made:
+                break
             yield made.popleft().result()
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
+    if error is not None and not isinstance(error, StopIteration):
+        raise error
