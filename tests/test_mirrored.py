@@ -1,0 +1,73 @@
+"""A stream of a mirror: every row once an epoch, and the same ones after a stop at any place."""
+
+import itertools
+
+import pytest
+
+from hub.mirror import mirror
+from hub.targets import FolderTarget
+from training.data.mirrored import Cursor, opened, rows, shuffled
+
+from .releases import multi_object
+
+COUNT, SKIPPED = 117, 100  # the first hundred are the validation split
+
+
+@pytest.fixture(scope="module", params=[1, 4])
+def found(request, tmp_path_factory):
+    """A mirror in one shard, or in several."""
+    import hub.mirror
+
+    folder = tmp_path_factory.mktemp("mirror")
+    source, _, _ = multi_object("tetrominoes", folder / "source", count=COUNT)
+    megabyte, hub.mirror.MEGABYTE = hub.mirror.MEGABYTE, 1_000_000 if request.param == 1 else 3_000
+    try:
+        mirror("tetrominoes", [source], FolderTarget(folder / "mirror"), shard_mb=1)
+    finally:
+        hub.mirror.MEGABYTE = megabyte
+    opened_ = opened(str(folder / "mirror"), "tetrominoes")
+    assert (len(opened_.files["train"]) > 1) == (request.param > 1)
+    return opened_
+
+
+def taken(mirror, count, cursor=Cursor(), most=None, seed=0, **hosts):  # noqa: B008
+    stream = shuffled(mirror, "train", most, seed, cursor, **hosts)
+    return [(row["index"], after) for row, after in itertools.islice(stream, count)]
+
+
+def test_every_epoch_has_every_row_once_in_another_order(found):
+    count = COUNT - SKIPPED
+    indices = [index for index, _ in taken(found, 3 * count)]
+    epochs = [indices[n * count : (n + 1) * count] for n in range(3)]
+    assert all(sorted(epoch) == list(range(SKIPPED, COUNT)) for epoch in epochs)
+    assert len({tuple(epoch) for epoch in epochs}) == 3
+    assert indices != [index for index, _ in taken(found, 3 * count, seed=1)]
+
+
+def test_a_stream_goes_on_from_any_place_across_epochs(found):
+    whole = taken(found, 40)
+    for place in range(35):
+        assert taken(found, 5, whole[place][1]) == whole[place + 1 : place + 6]
+
+
+def test_hosts_get_disjoint_parts_that_are_the_whole(found):
+    for hosts in (2, 3):
+        parts = []
+        for host in range(hosts):
+            stream = taken(found, COUNT, host=host, hosts=hosts)
+            parts.append([index for index, after in stream if after.epoch == 0])
+        assert sorted(itertools.chain(*parts)) == list(range(SKIPPED, COUNT))
+
+
+def test_the_training_set_is_the_first_rows(found):
+    indices = [index for index, _ in taken(found, 12, most=6)]
+    assert sorted(indices[:6]) == sorted(indices[6:]) == list(range(SKIPPED, SKIPPED + 6))
+
+
+def test_what_is_no_mirror_of_it_is_said(found, tmp_path):
+    with pytest.raises(ValueError, match="is a mirror of tetrominoes, not of clevr"):
+        opened(found.name, "clevr")
+    with pytest.raises(ValueError, match="holds no mirror: no mirror.json there"):
+        opened(str(tmp_path), "clevr")
+    with pytest.raises(ValueError, match="has no row of split 'test'; it has validation, train"):
+        rows(found, "test")
