@@ -11,6 +11,7 @@ from jaxtyping import Array, PRNGKeyArray, UInt8
 
 from isa_eqx import ISA, Frame, coordinates
 from training.config import TrainConfig
+from training.data import Images, Resize
 from training.step import TrainState, loss, optimiser_of, train_step
 
 from .measure import Program
@@ -25,7 +26,8 @@ def step(config: TrainConfig, model: ISA) -> Program:
     """One step of training."""
     optimiser = optimiser_of(config).init(eqx.filter(model, eqx.is_array))
     state = TrainState(model, optimiser, jnp.zeros((), jnp.int32))
-    return lambda batch, state: train_step(batch, state, config), (images(config), state)
+    batch = Images(images(config), Resize(config.model.image_size, config.model.image_size))
+    return lambda batch, state: train_step(batch, state, config), (batch, state)
 
 
 def gradient(config: TrainConfig, model: ISA) -> Program:

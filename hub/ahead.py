@@ -3,7 +3,7 @@
 import collections
 import queue
 import threading
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
@@ -11,7 +11,7 @@ Item = TypeVar("Item")
 Made = TypeVar("Made")
 
 
-def ahead(items: Iterable[Item], count: int) -> Iterator[Item]:
+def ahead(items: Iterable[Item], count: int) -> Generator[Item, None, None]:
     """The same items, up to `count` of them made in a thread before they are asked for.
 
     An error comes where the item would have. The thread ends when the items do, or when this
@@ -41,7 +41,7 @@ def ahead(items: Iterable[Item], count: int) -> Iterator[Item]:
     return _taken(made, over, threading.Thread(target=make, daemon=True))
 
 
-def _taken(made: queue.Queue, over: threading.Event, thread: threading.Thread) -> Iterator:
+def _taken(made: queue.Queue, over: threading.Event, thread: threading.Thread) -> Generator:
     thread.start()
     try:
         while True:

@@ -6,7 +6,9 @@ import pytest
 
 from hub.mirror import mirror
 from hub.targets import FolderTarget
-from training.data.mirrored import Cursor, opened, rows, shuffled
+from training.data import Cursor
+from training.data.mirrored import opened
+from training.data.stream import rows, shuffled
 
 from .releases import multi_object
 

@@ -65,7 +65,7 @@ def test_a_scene_depends_on_seed_split_and_index_alone(drawn):
 
 def test_no_scene_is_in_two_splits():
     seen = [
-        {image.tobytes() for image in load("tetrominoes", split, 1000).images}
+        {image.tobytes() for image in load("tetrominoes", split, 1000).images.pixels}
         for split in ("train", "validation", "test")
     ]
     assert [len(s) for s in seen] == [1000, 1000, 1000]
@@ -74,4 +74,6 @@ def test_no_scene_is_in_two_splits():
 
 def test_more_of_a_split_begins_with_fewer():
     few, many = load("tetrominoes", "train", 5), load("tetrominoes", "train", 20)
-    assert (many.images[:5] == few.images).all() and (many.labels[:5] == few.labels).all()
+    assert (many.images.pixels[:5] == few.images.pixels).all() and (
+        many.labels[:5] == few.labels
+    ).all()

@@ -1,6 +1,7 @@
 """Training: what a step may depend on, and that a killed run goes on as if it never had been."""
 
 import dataclasses
+import itertools
 import json
 
 import equinox as eqx
@@ -15,10 +16,11 @@ from training import checkpoint, presets
 from training.arguments import Arguments, How, HowMuch, What, Where
 from training.card import title
 from training.config import TrainConfig
-from training.data import load
+from training.data import Cursor, Images, Resize, load
+from training.data.scenes import shuffled_batches
 from training.log import Log, NonFiniteError
 from training.presets import preset
-from training.run import batch, prepare, train
+from training.run import prepare, train
 from training.step import batch_loss, loss, ownership, start, train_step
 
 from .conftest import run
@@ -59,6 +61,15 @@ def as_variant(config, variant, **changes):
     )
 
 
+def black(size):
+    return Images(np.zeros((3, size, size, 3), np.uint8), Resize((size, size), (size, size)))
+
+
+def batch(config, scenes, step):
+    place = Cursor(*divmod(step * config.batch_size, len(scenes)))
+    return next(shuffled_batches(scenes.images, config.batch_size, config.seed, place))[0]
+
+
 def advance(state, steps, scenes):
     for step in range(int(state.step), int(state.step) + steps):
         state, measured = train_step(batch(TINY, scenes, step), state, TINY)
@@ -70,7 +81,7 @@ def equal(a, b):
 
 
 def test_the_loss_is_the_sum_over_pixels_and_channels(scenes):
-    model, image = start(TINY).model, jnp.asarray(scenes.images[0], jnp.float32) / 255
+    model, image = start(TINY).model, scenes.images.floats()[0]
     frame_key, _ = jr.split(jr.key(3))
     out = run(model, image, frame_key)
     expected = jnp.square(out.reconstruction - image).sum()
@@ -80,7 +91,7 @@ def test_the_loss_is_the_sum_over_pixels_and_channels(scenes):
 def test_random_pixels_estimate_the_loss_without_bias(scenes):
     # Plain Slot Attention, so that the pixels are the only thing that is random.
     model = start(as_variant(TINY, "sa")).model
-    image = jnp.asarray(scenes.images[0], jnp.float32) / 255
+    image = scenes.images.floats()[0]
     keys = jr.split(jr.key(4), 4000)
     sampled = jax.jit(jax.vmap(lambda k: loss(model, image, TINY, ZERO, key=k)))(keys)
     error = sampled.std() / len(sampled) ** 0.5
@@ -99,35 +110,51 @@ def test_a_step_lowers_the_loss_of_its_batch(scenes):
     assert whole(state.model) < before
 
 
-def test_an_epoch_shows_every_image_at_most_once_in_a_new_order():
-    numbered = load("tetrominoes", "train", 10)
-    numbered.images[:] = np.arange(10, dtype=np.uint8)[:, None, None, None]
-    seen = [np.asarray(batch(TINY, numbered, step))[:, 0, 0, 0].tolist() for step in range(6)]
-    first, second = sum(seen[:3], []), sum(seen[3:], [])
-    assert len(set(first)) == len(set(second)) == 9
-    assert first != second
+def numbered(count):
+    pixels = np.arange(count, dtype=np.uint8)[:, None, None, None]
+    return Images(pixels.repeat(3, axis=3), Resize((1, 1), (1, 1)))
+
+
+def taken(images, size, count, cursor=Cursor()):  # noqa: B008
+    stream = shuffled_batches(images, size, 0, cursor)
+    return [(b.pixels[:, 0, 0, 0].tolist(), c) for b, c in itertools.islice(stream, count)]
+
+
+def test_every_epoch_shows_every_image_once_in_a_new_order():
+    seen = list(itertools.chain(*(numbers for numbers, _ in taken(numbered(10), 3, 10))))
+    epochs = [seen[n : n + 10] for n in (0, 10, 20)]
+    assert all(sorted(epoch) == list(range(10)) for epoch in epochs)
+    assert len({tuple(epoch) for epoch in epochs}) == 3
+
+
+def test_batches_go_on_from_any_place():
+    for count, size in ((10, 3), (3, 10)):  # the second has several epochs in a batch
+        whole = taken(numbered(count), size, 12)
+        for place, (_, cursor) in enumerate(whole[:8]):
+            assert taken(numbered(count), size, 3, cursor) == whole[place + 1 : place + 4]
 
 
 def test_a_restored_state_goes_on_bit_for_bit(scenes, tmp_path):
     whole, _ = advance(start(TINY), 7, scenes)
     half, _ = advance(start(TINY), 4, scenes)
-    checkpoint.save(tmp_path, half, TINY, 1.5)
-    restored, seconds = checkpoint.restore(tmp_path, start(TINY), TINY)
+    checkpoint.save(tmp_path, half, TINY, 1.5, Cursor(2, 7))
+    restored, seconds, cursor = checkpoint.restore(tmp_path, start(TINY), TINY)
     resumed, _ = advance(restored, 3, scenes)
-    assert seconds == 1.5
+    assert seconds == 1.5 and cursor == Cursor(2, 7)
     assert equal(whole, resumed)
 
 
 def test_the_last_few_checkpoints_are_kept(tmp_path):
     state = start(TINY)
     for step in range(5):
-        checkpoint.save(tmp_path, dataclasses.replace(state, step=jnp.asarray(step)), TINY, 0.0)
+        at_step = dataclasses.replace(state, step=jnp.asarray(step))
+        checkpoint.save(tmp_path, at_step, TINY, 0.0, Cursor())
     assert [p.name for p in checkpoint.saved(tmp_path)] == [f"step-{s:08d}" for s in (2, 3, 4)]
 
 
 @pytest.fixture
 def saved(tmp_path):
-    checkpoint.save(tmp_path, start(TINY), TINY, 0.0)
+    checkpoint.save(tmp_path, start(TINY), TINY, 0.0, Cursor())
     return tmp_path
 
 
@@ -211,7 +238,7 @@ def test_a_preset_computes_in_the_dtype_it_is_told():
 def test_a_recipe_that_recomputes_holds_the_layers_of_one_slot():
     """Of five: a third of the memory at most. That it learns the same is tested on the model."""
     wide = as_variant(WHOLE, "isa-t", num_slots=5, decoder_channels=(64, 64, 64))
-    model, images = start(wide).model, jnp.zeros((3, 35, 35, 3), jnp.uint8)
+    model, images = start(wide).model, black(35)
     memory = []
     for recompute in (True, False):
         config = dataclasses.replace(wide, recompute=recompute)
@@ -251,7 +278,7 @@ def test_single_pixels_are_no_loss_for_a_decoder_of_whole_images():
 def test_a_step_has_the_shapes_and_precision_of_its_state(variant, strides, dtype, recompute):
     changes = dict(image_size=(20, 20), decoder_strides=strides, dtype=dtype)
     config = dataclasses.replace(as_variant(WHOLE, variant, **changes), recompute=recompute)
-    images = jax.ShapeDtypeStruct((3, 20, 20, 3), jnp.uint8)
+    images = black(20)
     state = eqx.filter_eval_shape(start, config)
     after, _ = eqx.filter_eval_shape(train_step, images, state, config)
     shapes = [[(x.shape, x.dtype) for x in jax.tree.leaves(tree)] for tree in (state, after)]
@@ -275,7 +302,7 @@ def test_the_owner_is_asked_to_take_what_it_paints_right():
 
 
 def test_ownership_counts_after_the_first_fifth_only(scenes):
-    model, image = start(TINY).model, jnp.asarray(scenes.images[0], jnp.float32) / 255
+    model, image = start(TINY).model, scenes.images.floats()[0]
     ours = dataclasses.replace(WHOLE, ownership=1.0)
     published, early, late = (
         cost(model, image, config, jnp.asarray(step), jr.key(0))
@@ -299,9 +326,10 @@ def test_a_resumed_log_drops_what_came_after_the_checkpoint_and_a_torn_line(tmp_
 
 def test_a_loss_that_is_no_number_stops_and_keeps_the_good_checkpoints(scenes, tmp_path):
     state, log = start(TINY), Log(tmp_path / "metrics.jsonl", 0, 0.0)
-    checkpoint.save(tmp_path, state, TINY, 0.0)
+    checkpoint.save(tmp_path, state, TINY, 0.0, Cursor())
     state = eqx.tree_at(lambda s: s.model.initial_slots, state, replace_fn=lambda x: x * jnp.nan)
+    stream = shuffled_batches(scenes.images, TINY.batch_size, 0, Cursor())
     with pytest.raises(NonFiniteError, match=r"gradient_norm is nan at step 1: .* diverged"):
-        train(TINY, tmp_path, state, log, scenes, scenes, eval_every=1)
-    restored, _ = restore(tmp_path)
+        train(TINY, tmp_path, state, log, stream, scenes, eval_every=1)
+    restored, _, _ = restore(tmp_path)
     assert equal(restored, start(TINY))

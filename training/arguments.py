@@ -17,7 +17,16 @@ class What:
     """What to train."""
 
     dataset: str
-    """The scenes: tetrominoes."""
+    """The scenes: tetrominoes, objects_room, clevr, clevrtex, multishapenet_easy or waymo_open."""
+    data: Annotated[
+        str | None,
+        tyro.conf.arg(
+            metavar="procedural|FOLDER|USER/NAME[@REVISION]",
+            help_behavior_hint="(default: python -m training.presets)",
+        ),
+    ] = None
+    """Where they are: drawn by this library, or in a mirror that python -m hub.mirror has made,
+    which is streamed."""
     variant: str = "isa-t"
     """The symmetry of the slots: sa (none), isa-t (translation), isa-ts (and scale), isa-tsr (and
     rotation)."""
@@ -38,7 +47,7 @@ class HowMuch:
     batch_size: OfPreset = None
     """Images in each step."""
     train_examples: OfPreset = None
-    """Images in the training set."""
+    """Images in the training set, the first ones there are."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,6 +60,9 @@ class How:
     recompute: Recompute = None
     """Whether the decoder holds one slot's layers at a time and computes them twice: a tenth of the
     memory. False where memory is plenty, or on a CPU, whose compiler is slow at it."""
+
+    cache: bool = False
+    """Decode the training images of a mirror once, and keep them in memory."""
 
 
 @dataclasses.dataclass(frozen=True)

@@ -12,7 +12,8 @@ from isa_eqx import ISAConfig
 from isa_eqx.card import about, front_matter, method, usage
 
 from .config import TrainConfig
-from .data import dataset
+from .data import about as about_scenes
+from .data import default, repo_of, short
 from .presets import preset
 from .provenance import commit, device
 
@@ -21,8 +22,7 @@ METRICS = {"fg_ari": "FG-ARI", "ari": "ARI", "mse": "MSE"}
 
 def title(config: TrainConfig) -> str:
     """What to call the run beside a result."""
-    source = dataset(config.dataset).source
-    parts = [f"{config.dataset} ({source})", config.model.variant, config.preset]
+    parts = [f"{config.dataset} ({short(config.data)})", config.model.variant, config.preset]
     if config.model.dtype != "float32":
         parts.append(config.model.dtype)
     return ", ".join((*parts, f"seed {config.seed}"))
@@ -34,6 +34,9 @@ def command(config: TrainConfig) -> str:
     usual = preset(config.dataset, model.variant, config.preset, seed=config.seed)
     words = ["python", "-m", "training.run", "--dataset", config.dataset]
     words += ["--variant", model.variant, "--preset", config.preset, "--seed", str(config.seed)]
+    if config.data != default(config.dataset):
+        words += ["--data", config.data]
+    words += ["--cache"] if config.cache else []
     for name in ("steps", "batch_size", "train_examples", "recompute"):
         if getattr(config, name) != getattr(usual, name):
             words += [f"--{name.replace('_', '-')}", str(getattr(config, name))]
@@ -66,7 +69,7 @@ def run_card(run: Path, config: TrainConfig, resumed: bool) -> str:
         "\n\n".join(section.strip() for section in sections if section) + "\n",
         results=[_measured(name, value, final["images"], config) for name, value in scores.items()],
         model_name=title(config),
-        datasets=[config.dataset],
+        datasets=[repo_of(config.data) or config.dataset],
         license="apache-2.0",
         **front_matter(config.model),
     )
@@ -80,8 +83,8 @@ def _measured(name: str, value: float, images: int, config: TrainConfig) -> dict
     return dict(
         task_type="image-segmentation",
         task_name="Object discovery",
-        dataset_type=config.dataset,
-        dataset_name=f"{config.dataset} ({dataset(config.dataset).source})",
+        dataset_type=repo_of(config.data) or config.dataset,
+        dataset_name=f"{config.dataset} ({short(config.data)})",
         dataset_split="validation",
         dataset_args={"images": images},
         metric_type=name,
@@ -100,7 +103,7 @@ def _results(scores: dict[str, float], images: int, config: TrainConfig) -> str:
 | {values} | {images:,} |
 
 FG-ARI leaves the background out. This is one seed, {config.seed}; others may differ by more than
-methods do. {dataset(config.dataset).about}"""
+methods do. {about_scenes(config.dataset, config.data)}"""
 
 
 def _training(config: TrainConfig, seconds: float, resumed: bool) -> str:

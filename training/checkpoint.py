@@ -1,5 +1,6 @@
 """Checkpoints of a run: each whole or not there, the last few kept."""
 
+import dataclasses
 import hashlib
 import json
 import shutil
@@ -9,19 +10,23 @@ from typing import Any
 import hub
 
 from .config import TrainConfig
+from .data import Cursor
 from .step import TrainState
 
 KEEP = 3
 ARRAYS, RECORD = "state.safetensors", "state.json"
 
 
-def save(run: Path, state: TrainState, config: TrainConfig, seconds: float) -> None:
-    """Write `run/checkpoints/step-…`: the state, its checksum, its recipe, the time it took."""
+def save(run: Path, state: TrainState, config: TrainConfig, seconds: float, cursor: Cursor) -> None:
+    """Write `run/checkpoints/step-…`: the state, its checksum, its recipe, the time it took, and
+    the place in the training set where it goes on.
+    """
     with hub.atomic_folder(_folder(run) / f"step-{int(state.step):08d}") as folder:
         hub.write(state, folder / ARRAYS)
         record = {
             "step": int(state.step),
             "seconds": seconds,
+            "cursor": dataclasses.asdict(cursor),
             "sha256": _digest(folder / ARRAYS),
             "config": config.to_dict(),
         }
@@ -35,8 +40,8 @@ def saved(run: Path) -> list[Path]:
     return sorted(_folder(run).glob("step-*"))
 
 
-def restore(run: Path, like: TrainState, config: TrainConfig) -> tuple[TrainState, float]:
-    """The newest state of a run and the seconds it took to get there.
+def restore(run: Path, like: TrainState, config: TrainConfig) -> tuple[TrainState, float, Cursor]:
+    """The newest state of a run, the seconds it took to get there, and where its data goes on.
 
     Raises a `ValueError` if there is none, if it belongs to another recipe, or if it is damaged.
     It never falls back to an older one or to the start: that is for a person to decide.
@@ -47,7 +52,8 @@ def restore(run: Path, like: TrainState, config: TrainConfig) -> tuple[TrainStat
     advice = f"remove {newest} to resume from the checkpoint before it"
     try:
         record = json.loads((newest / RECORD).read_text())
-        made_with, seconds, digest = record["config"], record["seconds"], record["sha256"]
+        made_with, digest = record["config"], record["sha256"]
+        seconds, cursor = float(record["seconds"]), Cursor(**record["cursor"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ValueError(f"{newest / RECORD} is damaged ({error}); {advice}.") from error
     differences = _differences(made_with, json.loads(json.dumps(config.to_dict())))
@@ -56,7 +62,7 @@ def restore(run: Path, like: TrainState, config: TrainConfig) -> tuple[TrainStat
     try:
         if _digest(newest / ARRAYS) != digest:
             raise ValueError("its checksum is not the one it was written with")
-        return hub.read(like, newest / ARRAYS), float(seconds)
+        return hub.read(like, newest / ARRAYS), seconds, cursor
     except (OSError, ValueError) as error:
         raise ValueError(f"{newest / ARRAYS} is damaged ({error}); {advice}.") from error
 

@@ -11,10 +11,12 @@ class TrainConfig:
     """A recipe. Two runs of the same recipe give the same weights, on the same kind of device.
 
     - `dataset`, `preset`: names, for the record.
+    - `data`: where the scenes are: `procedural`, a folder, or `user/name@commit`.
+    - `cache`: whether the training set of a mirror is decoded once and held in memory.
     - `model`: the architecture.
     - `seed`: of weights, order of images and initial frames.
     - `steps`, `batch_size`: updates, and images in each.
-    - `train_examples`: images in the training set.
+    - `train_examples`: images in the training set, the first ones of a mirror, or all it has.
     - `learning_rate`, `warmup_steps`: Adam's peak, reached linearly, then a cosine to zero.
     - `clip_norm`: the gradient's largest global norm.
     - `loss_pixels`: random pixels of each image that the loss looks at in a step, drawn with
@@ -28,6 +30,8 @@ class TrainConfig:
     dataset: str
     preset: str
     model: ISAConfig
+    data: str = "procedural"
+    cache: bool = False
     seed: int = 0
     steps: int = 20_000
     batch_size: int = 64

@@ -5,12 +5,12 @@ import jax
 import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
-from jaxtyping import Array, Float, Int, PRNGKeyArray, UInt8
+from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from isa_eqx import ISA
 from isa_eqx.metrics import adjusted_rand_index, mean_squared_error
 
-from .data import Scenes, dataset
+from .data import Images, Scenes, dataset
 
 BATCH = 50
 
@@ -23,10 +23,10 @@ def evaluate(model: ISA, scenes: Scenes, name: str) -> dict[str, float]:
     """
     spec, slots = dataset(name), model.config.num_slots
     scores: dict[str, list[np.ndarray]] = {"fg_ari": [], "ari": [], "mse": []}
-    for first in range(0, len(scenes.images), BATCH):
-        images = jnp.asarray(scenes.images[first : first + BATCH])
-        labels = jnp.asarray(scenes.labels[first : first + BATCH], jnp.int32)
-        predicted, error = _explain(model, images, jr.fold_in(jr.key(0), first))
+    for first in range(0, len(scenes), BATCH):
+        batch = scenes[first : first + BATCH]
+        labels = jnp.asarray(batch.labels, jnp.int32)
+        predicted, error = _explain(model, batch.images, jr.fold_in(jr.key(0), first))
         ari = [
             adjusted_rand_index(labels, predicted, spec.num_labels, slots, ignore=ignore)
             for ignore in (spec.background, ())
@@ -38,9 +38,8 @@ def evaluate(model: ISA, scenes: Scenes, name: str) -> dict[str, float]:
 
 @eqx.filter_jit
 def _explain(
-    model: ISA, images: UInt8[Array, "b h w 3"], key: PRNGKeyArray
+    model: ISA, images: Images, key: PRNGKeyArray
 ) -> tuple[Int[Array, "b h w"], Float[Array, " b"]]:
-    floats = images.astype(jnp.float32) / 255
-    keys = jr.split(key, len(images))
+    floats, keys = images.floats(), jr.split(key, len(images))
     out = jax.vmap(lambda image, k: model(image, key=k))(floats, keys)
     return out.segmentation, mean_squared_error(floats, out.reconstruction)

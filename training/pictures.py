@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
 
@@ -28,8 +27,8 @@ def draw_samples(model: ISA, scenes: Scenes, path: Path, title: str, rows: int =
     from matplotlib.colors import to_rgb
     from matplotlib.figure import Figure
 
-    rows = min(rows, len(scenes.images))
-    images = jnp.asarray(scenes.images[:rows], jnp.float32) / 255
+    scenes = scenes[:rows]
+    rows, images = len(scenes), scenes.images.floats()
     out = jax.jit(jax.vmap(lambda image, key: model(image, key=key)))(
         images, jr.split(jr.key(0), rows)
     )
@@ -38,7 +37,7 @@ def draw_samples(model: ISA, scenes: Scenes, path: Path, title: str, rows: int =
     names = ["input", "reconstruction", "predicted", "true"] + [f"slot {k}" for k in range(slots)]
     painted = np.asarray(out.masks[..., None] * out.slot_reconstructions)
     predicted = palette[np.asarray(out.segmentation) % len(palette)]
-    true = palette[_matched(scenes.labels[:rows], np.asarray(out.segmentation)) % len(palette)]
+    true = palette[_matched(scenes.labels, np.asarray(out.segmentation)) % len(palette)]
     columns = [np.asarray(images), np.asarray(out.reconstruction), predicted, true]
     columns += list(painted.swapaxes(0, 1))
 

@@ -8,8 +8,9 @@ import jax
 
 from isa_eqx import ISA, VARIANTS, ISAConfig, one_of, published
 
-from . import data
 from .config import TrainConfig
+from .data import PROCEDURAL, default
+from .data import dataset as known
 
 NAMES = ("auto", "paper", "paper-resnet", "quick")
 
@@ -75,11 +76,14 @@ def preset(
     train_examples: int | None = None,
     dtype: str | None = None,
     recompute: bool | None = None,
+    data: str | None = None,
+    cache: bool = False,
 ) -> TrainConfig:
     """The recipe of a dataset and variant.
 
     - `name`: `paper` as published; `paper-resnet`, where the paper also has ResNet-34 for its
       encoder; `quick`, a small model; `auto`, quick on a CPU where there is one, else paper.
+    - `data`: where the scenes are; by default what `training.data.default` says.
 
     Those that are `None` are the preset's. Other steps than its own keep the shape of its
     schedule: the warm-up shrinks along.
@@ -97,6 +101,8 @@ def preset(
     config = TrainConfig(
         dataset=dataset,
         preset=name,
+        data=data or default(dataset),
+        cache=cache,
         seed=seed,
         model=published(chosen.architecture, variant, **chosen.model | changes),
         **chosen.training,
@@ -131,8 +137,8 @@ def describe(dataset: str, name: str) -> str:
         (
             f"{dataset}, {name}",
             f"  python -m training.run --dataset {dataset} --preset {name} --variant VARIANT",
-            f"  images    {_size(model.image_size)}, {training.train_examples:,} to train on"
-            + ("" if dataset in data.DATASETS else " (no loader for them yet)"),
+            f"  images    {_size(model.image_size)}, {training.train_examples:,} to train on",
+            f"  data      {_where(dataset)}",
             f"  model     {model.num_slots} slots of {model.slot_size}, {sizes}",
             f"  encoder   {encoder} {_list(model.encoder_channels)}, strides "
             + _list(model.encoder_strides),
@@ -142,6 +148,13 @@ def describe(dataset: str, name: str) -> str:
             f"warm-up, then a cosine to 0; clipped at {training.clip_norm:g}",
         )
     )
+
+
+def _where(name: str) -> str:
+    """What a run trains on if it is not told."""
+    if default(name) == PROCEDURAL and known(name).draw is None:
+        return "a mirror that you make: python -m hub.mirror --help"
+    return default(name)
 
 
 def _list(numbers: tuple[int, ...]) -> str:

@@ -2,7 +2,6 @@
 
 import contextlib
 import dataclasses
-import functools
 import json
 import shlex
 import sys
@@ -10,9 +9,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import jax
-import jax.numpy as jnp
-import numpy as np
-from jaxtyping import Array, UInt8
 from tqdm import tqdm
 
 import hub
@@ -23,7 +19,7 @@ from . import checkpoint, pictures
 from .arguments import Arguments, parse
 from .card import METRICS, run_card, title
 from .config import TrainConfig
-from .data import DATASETS, Scenes, load
+from .data import Batches, Cursor, Scenes, about, batches, load, pinned, repo_of
 from .evaluate import evaluate
 from .interruption import interruption
 from .log import Log, NonFiniteError
@@ -38,18 +34,21 @@ def main(arguments: Arguments) -> None:
     """Prepare, train, report. A mistake of the user's ends in one sentence."""
     with ending_in_a_sentence(ValueError, OSError):
         config, run = prepare(arguments)
-        state, seconds = start(config), 0.0
+        state, seconds, cursor = start(config), 0.0, Cursor()
         if arguments.where.resume:
-            state, seconds = checkpoint.restore(run, state, config)
+            state, seconds, cursor = checkpoint.restore(run, state, config)
             ask_for(arguments.where.push_to_hub)
         else:
-            checkpoint.save(run, state, config, seconds)  # from here on it can be resumed
-    print(f"Making {config.train_examples} training images: {title(config)} …")
-    train_scenes = load(config.dataset, "train", config.train_examples)
-    validation = load(config.dataset, "validation")
-    with ending_in_a_sentence(NonFiniteError, OSError):
+            # From here on it can be resumed.
+            checkpoint.save(run, state, config, seconds, cursor)
+    print(f"{title(config)}: {about(config.dataset, config.data)}")
+    with ending_in_a_sentence(NonFiniteError, ValueError, OSError):
+        size = config.model.image_size
+        validation = load(config.dataset, "validation", data=config.data, size=size)
         log = Log(run / "metrics.jsonl", int(state.step), seconds)
-        state = train(config, run, state, log, train_scenes, validation, arguments.where.eval_every)
+        with contextlib.closing(batches(config, cursor)) as training_set:
+            every = arguments.where.eval_every
+            state = train(config, run, state, log, training_set, validation, every)
         report(config, run, state.model, log, validation, arguments.where.resume)
     if arguments.where.push_to_hub:
         share(run, arguments.where.push_to_hub)
@@ -67,14 +66,10 @@ def prepare(arguments: Arguments) -> tuple[TrainConfig, Path]:
         what.variant,
         what.preset,
         seed=what.seed,
+        data=what.data,
         **dataclasses.asdict(how_much),
         **dataclasses.asdict(arguments.how),
     )
-    if config.dataset not in DATASETS:
-        raise ValueError(
-            f"there is a recipe for {config.dataset} but no loader of its scenes yet; there is one "
-            f"for {', '.join(DATASETS)}."
-        )
     if what.preset == "auto" and config.preset == "quick":
         print(
             "No GPU or TPU: taking the preset quick, a small model on a large training set.\n"
@@ -82,6 +77,7 @@ def prepare(arguments: Arguments) -> tuple[TrainConfig, Path]:
             f"--dataset {what.dataset} --variant {what.variant} --preset paper"
         )
     run = where.out or Path("runs") / f"{what.dataset}-{what.variant}-seed{what.seed}"
+    config = dataclasses.replace(config, data=data_of(run, config, where.resume))
     if not where.resume and run.exists() and (not run.is_dir() or any(run.iterdir())):
         raise ValueError(
             f"{run} is not empty; continue the run in it with --resume, or name another folder "
@@ -101,25 +97,45 @@ def prepare(arguments: Arguments) -> tuple[TrainConfig, Path]:
     return config, run
 
 
+def data_of(run: Path, config: TrainConfig, resumed: bool) -> str:
+    """Where the scenes are: of a repo its commit now, or, in a resumed run, the one it began with
+    unless another is named.
+    """
+    try:
+        began = json.loads((run / "train.json").read_text())["data"] if resumed else ""
+    except (OSError, ValueError, KeyError, TypeError):
+        began = ""  # what is wrong there, the checkpoint's reader says better
+    if repo_of(began) == config.data.partition("@")[0] and not repo_of(config.data):
+        return began
+    return pinned(config.dataset, config.data)
+
+
 def train(
     config: TrainConfig,
     run: Path,
     state: TrainState,
     log: Log,
-    train_scenes: Scenes,
+    training_set: Batches,
     validation: Scenes,
     eval_every: int,
 ) -> TrainState:
     """The loop: batch → step → log, evaluate, save."""
-    look = Scenes(validation.images[:QUICK_LOOK], validation.labels[:QUICK_LOOK])
-    shown = {}
+    look, shown = validation[:QUICK_LOOK], {}
     first = int(state.step)
     with (
         interruption() as interrupted,
         tqdm(total=config.steps, initial=first, unit="step", dynamic_ncols=True) as bar,
     ):
         for step in range(first + 1, config.steps + 1):
-            state, measured = train_step(batch(config, train_scenes, step - 1), state, config)
+            try:
+                images, cursor = next(training_set)
+            except (ConnectionError, ValueError):
+                if step > first + 1:
+                    checkpoint.save(run, state, config, log.seconds, cursor)
+                    bar.close()
+                    print(f"Saved at step {step - 1}. Continue with:\n  {again()}")
+                raise
+            state, measured = train_step(images, state, config)
             log.add(measured)
             bar.update()
             due, stop = step % eval_every == 0 or step == config.steps, interrupted()
@@ -132,7 +148,7 @@ def train(
                 shown["FG-ARI"] = f"{scores['fg_ari']:.3f}"
                 bar.set_postfix(shown)
             if due or stop:
-                checkpoint.save(run, state, config, log.seconds)
+                checkpoint.save(run, state, config, log.seconds, cursor)
             if stop:
                 bar.close()
                 print(f"Stopped and saved at step {step}. Continue with:\n  {again()}")
@@ -147,7 +163,7 @@ def report(
     seconds = log.seconds
     model.save_pretrained(run)
     scores = evaluate(model, validation, config.dataset)
-    count = len(validation.images)
+    count = len(validation)
     log.write(config.steps, {f"final_{n}": v for n, v in scores.items()} | {"images": count})
     minutes = f"{config.steps} steps in {seconds / 60:.1f} min on {jax.devices()[0].device_kind}"
     print(f"\n{title(config)}, {minutes}; {count} validation images")
@@ -177,20 +193,6 @@ def share(run: Path, repo_id: str) -> None:
     except (ValueError, OSError) as error:
         later = shlex.join(["python", "-m", "hub.push", str(run), repo_id])
         sys.exit(f"error: {error}\nThe run is whole in {run}; to push it later:\n  {later}")
-
-
-def batch(config: TrainConfig, scenes: Scenes, step: int) -> UInt8[Array, "b h w 3"]:
-    """The images of a step: a new order every epoch, which depends on nothing but the seed."""
-    epoch, place = divmod(step, config.train_examples // config.batch_size)
-    order = epoch_order(config.seed, epoch, config.train_examples)
-    chosen = order[place * config.batch_size : (place + 1) * config.batch_size]
-    return jnp.asarray(scenes.images[chosen])
-
-
-@functools.lru_cache(maxsize=1)
-def epoch_order(seed: int, epoch: int, count: int) -> np.ndarray:
-    """A permutation of the training set."""
-    return np.random.default_rng((seed, epoch)).permutation(count)
 
 
 @contextlib.contextmanager

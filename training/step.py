@@ -7,11 +7,12 @@ import jax
 import jax.numpy as jnp
 import jax.random as jr
 import optax
-from jaxtyping import Array, Float, Int, PRNGKeyArray, UInt8
+from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from isa_eqx import ISA, coordinates
 
 from .config import TrainConfig
+from .data import Images
 
 OWNERSHIP_START = 0.2  # of all steps; from the first one on, one slot takes all
 
@@ -91,22 +92,21 @@ def ownership(
 
 def batch_loss(
     model: ISA,
-    images: UInt8[Array, "b h w 3"],
+    images: Images,
     config: TrainConfig,
     step: Int[Array, ""],
     *,
     key: PRNGKeyArray,
 ) -> Float[Array, ""]:
-    """The mean loss of a batch of 8-bit images, each with frames of its own."""
-    floats = images.astype(jnp.float32) / 255
-    keys = jr.split(key, len(images))
+    """The mean loss of a batch, each image with frames of its own."""
+    floats, keys = images.floats(), jr.split(key, len(images))
     return jax.vmap(lambda image, k: loss(model, image, config, step, key=k))(floats, keys).mean()
 
 
 # The old state is donated: its memory becomes the new state's.
 @eqx.filter_jit(donate="all-except-first")
 def train_step(
-    images: UInt8[Array, "b h w 3"], state: TrainState, config: TrainConfig
+    images: Images, state: TrainState, config: TrainConfig
 ) -> tuple[TrainState, dict[str, Float[Array, ""]]]:
     """The state after one batch, and what was measured on the way.
 

@@ -16,7 +16,8 @@ from .store import LARGE, File, Repository
 
 @dataclasses.dataclass
 class Fault:
-    """What goes wrong with the next `times` requests whose method and path match.
+    """What goes wrong with the next `times` requests whose method and path match, once `after` of
+    them have gone well.
 
     - `status`: answer that, with a page that is not the Hub's, or with this error `code` of its.
     - `short`: announce and send so many bytes of the body, and no more.
@@ -26,6 +27,7 @@ class Fault:
 
     match: str
     times: int = 1
+    after: int = 0
     status: int | None = None
     code: str | None = None
     short: int | None = None
@@ -98,6 +100,9 @@ class _Handler(Endpoints, BaseHTTPRequestHandler):
             self.hub.requests.append(request)
             for fault in self.hub.faults:
                 if fault.times and re.search(fault.match, request):
+                    if fault.after:
+                        fault.after -= 1
+                        continue
                     fault.times -= 1
                     self._fault = fault
                     break

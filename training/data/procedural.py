@@ -1,0 +1,35 @@
+"""Scenes that this library draws."""
+
+import jax.numpy as jnp
+import numpy as np
+
+from isa_eqx import one_of
+
+from .catalogue import Dataset
+from .resize import Resize
+from .scenes import Images, Scenes
+
+# One seed for the data of every run: the seed of a run changes weights and order, not the task.
+DATA_SEED = 0
+SPLITS = ("train", "validation", "test")
+HELD_OUT = 1000  # images in validation and in test
+CHUNK = 4096
+
+
+def drawn(spec: Dataset, split: str, count: int = HELD_OUT) -> Scenes:
+    """The first `count` scenes of a split, of the size they are drawn in."""
+    one_of("split", split, SPLITS)
+    assert spec.draw is not None
+    chunks = []
+    for start in range(0, count, CHUNK):
+        # Always a full chunk, so that one program serves every count.
+        indices = jnp.arange(start, start + min(CHUNK, _power_of_two(count)), dtype=jnp.uint32)
+        part = spec.draw(DATA_SEED, SPLITS.index(split), indices)
+        chunks.append([np.asarray(array) for array in part])
+    images, labels = (np.concatenate(part)[:count] for part in zip(*chunks, strict=True))
+    size = labels.shape[1:]
+    return Scenes(Images(images, Resize(size, size)), labels)
+
+
+def _power_of_two(count: int) -> int:
+    return 1 << max(count - 1, 0).bit_length()

@@ -1,0 +1,75 @@
+"""Pictures and scenes in memory, and batches of them without end."""
+
+import dataclasses
+import functools
+from collections.abc import Generator
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Int, UInt8
+
+from .resize import Resize
+
+
+class Images(eqx.Module):
+    """Pictures of 8 bits a channel, which become floats of the model's size on the device."""
+
+    pixels: UInt8[Array | np.ndarray, "n p q 3"]
+    resize: Resize = eqx.field(static=True)
+
+    def floats(self) -> Float[Array, "n h w 3"]:
+        """In [0, 1]."""
+        return jax.vmap(self.resize.weigh)(jnp.asarray(self.pixels, jnp.float32) / 255)
+
+    def __len__(self) -> int:
+        return len(self.pixels)
+
+    def __getitem__(self, chosen: slice | Int[np.ndarray, " b"]) -> "Images":
+        return Images(self.pixels[chosen], self.resize)
+
+
+@dataclasses.dataclass(frozen=True)
+class Scenes:
+    """Images and their label maps, of the model's size."""
+
+    images: Images
+    labels: UInt8[np.ndarray, "n h w"]
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def __getitem__(self, chosen: slice) -> "Scenes":
+        return Scenes(self.images[chosen], self.labels[chosen])
+
+
+@dataclasses.dataclass(frozen=True)
+class Cursor:
+    """A place in the endless stream of a training set: rows of this epoch that came before it."""
+
+    epoch: int = 0
+    row: int = 0
+
+
+Batches = Generator[tuple[Images, Cursor], None, None]  # each with the cursor after it
+
+
+def shuffled_batches(images: Images, size: int, seed: int, cursor: Cursor) -> Batches:
+    """Batches without end.
+
+    Every epoch has every image once, in an order that depends on nothing but the seed and the
+    epoch; a batch may begin in one epoch and end in the next.
+    """
+    count = len(images)
+    numbers = np.arange(size) + cursor.epoch * count + cursor.row
+    while True:
+        epochs, places = np.divmod(numbers, count)
+        orders = [_order(seed, int(e), count)[places[epochs == e]] for e in np.unique(epochs)]
+        numbers += size
+        yield images[np.concatenate(orders)], Cursor(*map(int, divmod(numbers[0], count)))
+
+
+@functools.lru_cache(maxsize=2)  # a batch may touch two epochs
+def _order(seed: int, epoch: int, count: int) -> np.ndarray:
+    return np.random.default_rng((seed, epoch)).permutation(count)

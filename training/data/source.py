@@ -1,0 +1,107 @@
+"""A dataset from where `--data` says it is: drawn here, in a folder, or in a repo of the Hub."""
+
+import re
+
+from isa_eqx import published
+
+from ..config import TrainConfig
+from .catalogue import DATASETS, dataset
+from .loading import cached, loaded, streamed
+from .mirrored import opened
+from .procedural import HELD_OUT, drawn
+from .scenes import Batches, Cursor, Scenes, shuffled_batches
+
+PROCEDURAL = "procedural"
+_PINNED = re.compile(r"([\w.-]+/[\w.-]+)@([0-9a-f]{40})", re.ASCII)
+
+
+def default(name: str) -> str:
+    """What a dataset is where nothing else is said: the mirror of the catalogue, or drawn."""
+    return dataset(name).repo or PROCEDURAL
+
+
+def pinned(name: str, data: str) -> str:
+    """The same source, of a repo the commit that it is now.
+
+    Raises a `ValueError` if there are no such scenes to train and to score on; a `ConnectionError`
+    if the Hub does not answer.
+    """
+    if data == PROCEDURAL:
+        if dataset(name).draw is None:
+            able = ", ".join(other for other, spec in DATASETS.items() if spec.draw)
+            raise ValueError(
+                f"{name} cannot be drawn, only {able}. Turn the release into a mirror, python -m "
+                f"hub.mirror {name} --source PATH --to FOLDER, and train on it with --data FOLDER."
+            )
+        return data
+    mirror = opened(data, name)
+    if not mirror.finished:
+        print(f"{data} is not finished; this takes what is there.")
+    for split in ("train", "validation"):
+        mirror.count(split)
+    return mirror.name
+
+
+def repo_of(data: str) -> str | None:
+    """The repo of a pinned source, if it is in one."""
+    match = _PINNED.fullmatch(data)
+    return match[1] if match else None
+
+
+def short(data: str) -> str:
+    """What to call a pinned source in a title."""
+    match = _PINNED.fullmatch(data)
+    return f"{match[1]}@{match[2][:7]}" if match else data
+
+
+def about(name: str, data: str) -> str:
+    """A sentence on a pinned source, for those who were not there."""
+    if data == PROCEDURAL:
+        return dataset(name).about_drawn
+    return f"The scenes are those of the release, from the mirror `{data}` of `hub.mirror`."
+
+
+def load(
+    name: str,
+    split: str,
+    count: int | None = None,
+    *,
+    data: str | None = None,
+    size: tuple[int, int] | None = None,
+) -> Scenes:
+    """The first scenes of a split, in memory.
+
+    - `count`: how many; by default all, of procedural scenes 1,000.
+    - `data`: `procedural`, a folder, or `user/name[@revision]`; by default what the catalogue says.
+    - `size`: (height, width) that pictures of a mirror are resized to; by default as published.
+
+    Raises a `ValueError` that names the row if one is damaged, has no mask, or does not fit.
+    """
+    data = data or default(name)
+    if data == PROCEDURAL:
+        pinned(name, data)
+        return drawn(dataset(name), split, HELD_OUT if count is None else count)
+    return loaded(opened(data, name), split, size or published(name).image_size, count)
+
+
+def batches(config: TrainConfig, cursor: Cursor) -> Batches:
+    """The training set in batches without end, from a place on.
+
+    Scenes that are drawn or cached are all shuffled, those that are streamed in a buffer.
+    """
+    size, most = config.model.image_size, config.train_examples
+    if config.data == PROCEDURAL:
+        images = drawn(dataset(config.dataset), "train", most).images
+    else:
+        mirror = opened(config.data, config.dataset)
+        if not config.cache:
+            return streamed(
+                mirror,
+                size,
+                batch_size=config.batch_size,
+                most=most,
+                seed=config.seed,
+                cursor=cursor,
+            )
+        images = cached(mirror, size, most)
+    return shuffled_batches(images, config.batch_size, config.seed, cursor)
