@@ -83,6 +83,7 @@ class LoopbackHub:
 
 class _Handler(Endpoints, BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # else a body waits 40 ms for its head to be acknowledged
 
     def log_message(self, *_: Any) -> None:
         pass

@@ -104,7 +104,9 @@ def _naming(name: str) -> Iterator[None]:
         file = _read_when(error) or name
         # What pyarrow finds is of no kind of its own; what the network does always is.
         if isinstance(error, ArrowInvalid | FileNotFoundError) or type(error) is OSError:
-            raise ValueError(f"{file} is damaged or gone ({error}); if it stays so, make it again.") from error
+            raise ValueError(
+                f"{file} is damaged or gone ({error}); if it stays so, make it again."
+            ) from error
         with explained(f"reading {file}", f"{file} is not there, or not for this user"):
             raise
 
