@@ -24,6 +24,7 @@ from isa_eqx.attention import SlotAttention
 from isa_eqx.symmetries import SYMMETRIES, Symmetry
 
 from .loopback import LoopbackHub
+from .releases import multi_object, releases
 
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 jax.config.update("jax_numpy_rank_promotion", "raise")
@@ -151,6 +152,24 @@ def fully_optimised() -> Iterator[None]:
         yield
     finally:
         jax.config.update("jax_disable_most_optimizations", True)
+
+
+@pytest.fixture(scope="session")
+def released(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple]:
+    """What the publishers of the datasets released, by name: dataset, split, source, contents."""
+    return releases(tmp_path_factory.mktemp("released"))
+
+
+@pytest.fixture(scope="session")
+def tetrominoes(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A mirror of Tetrominoes, of which 17 rows are to train on."""
+    from hub.mirror import mirror
+    from hub.targets import FolderTarget
+
+    folder = tmp_path_factory.mktemp("tetrominoes")
+    source, _, _ = multi_object("tetrominoes", folder, count=117)
+    mirror("tetrominoes", [source], FolderTarget(folder / "mirror"))
+    return folder / "mirror"
 
 
 @pytest.fixture(scope="session", params=MODELS)

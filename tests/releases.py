@@ -231,8 +231,14 @@ def waymo_frames(folder, count=4, name="training"):
     return tfrecord(folder / name / "segment.tfrecord", payloads, "plain"), images, labels
 
 
+RELEASES = (
+    "tetrominoes", "objects_room", "six objects", "empty room", "clevr", "clevrtex",
+    "clevrtex camo", "multishapenet", "multishapenet tfds", "waymo v2", "waymo v1.4",
+)  # fmt: skip
+
+
 def releases(folder: Path):
-    """By name: dataset, source, split, images and labels of everything there is a reader for."""
+    """By name: dataset, split, source, images and labels of everything there is a reader for."""
     room = "objects_room"
     six = dict(count=2, entities=10, name="objects_room_test_six_objects.tfrecords")
     empty = dict(count=2, entities=4, name="objects_room_test_empty_room.tfrecords")

@@ -12,24 +12,14 @@ from hub.mirror import mirror
 from hub.shards import MANIFEST
 from hub.targets import chosen_target
 
-from . import releases
-from .releases import multi_object
+from .releases import RELEASES, multi_object
 
 
 def mirrored(dataset, source, folder, **options):
     return mirror(dataset, [source], chosen_target(str(folder), dataset, False), **options)
 
 
-@pytest.fixture(scope="module")
-def released(tmp_path_factory):
-    return releases.releases(tmp_path_factory.mktemp("released"))
-
-
-@pytest.mark.parametrize(
-    "name",
-    ["tetrominoes", "objects_room", "six objects", "empty room", "clevr", "clevrtex",
-     "clevrtex camo", "multishapenet", "multishapenet tfds", "waymo v2", "waymo v1.4"],
-)  # fmt: skip
+@pytest.mark.parametrize("name", RELEASES)
 def test_a_mirror_has_the_pixels_and_labels_of_the_source(released, name, tmp_path):
     dataset, split, source, images, labels = released[name]
     mirrored(dataset, source, tmp_path / "mirror")

@@ -15,19 +15,10 @@ from hub.originals.tfrecord import records as tfrecords
 from hub.rows import LARGEST_LABEL, decode_image, decode_labels, features, label_map, row
 
 from . import releases
-from .releases import example, field, multi_object, pixels, tfrecord
+from .releases import RELEASES, example, field, multi_object, pixels, tfrecord
 
 
-@pytest.fixture(scope="module")
-def released(tmp_path_factory):
-    return releases.releases(tmp_path_factory.mktemp("released"))
-
-
-@pytest.mark.parametrize(
-    "name",
-    ["tetrominoes", "objects_room", "six objects", "empty room", "clevr", "clevrtex",
-     "clevrtex camo", "multishapenet", "multishapenet tfds", "waymo v2", "waymo v1.4"],
-)  # fmt: skip
+@pytest.mark.parametrize("name", RELEASES)
 def test_rows_hold_the_pixels_and_labels_of_the_source(released, name):
     dataset, split, source, images, labels = released[name]
     found = list(rows(dataset, [source], split))

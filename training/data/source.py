@@ -77,6 +77,8 @@ def load(
 
     Raises a `ValueError` that names the row if one is damaged, has no mask, or does not fit.
     """
+    if count is not None and count < 1:
+        raise ValueError(f"count must be at least 1, got {count}.")
     data = data or default(name)
     if data == PROCEDURAL:
         pinned(name, data)

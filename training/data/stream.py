@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
-from pyarrow import ArrowInvalid
+from pyarrow import ArrowException
 
 from hub.errors import explained
 from hub.rows import Row, features
@@ -103,7 +103,7 @@ def _naming(name: str) -> Iterator[None]:
     except Exception as error:
         file = _read_when(error) or name
         # What pyarrow finds is of no kind of its own; what the network does always is.
-        if isinstance(error, ArrowInvalid | FileNotFoundError) or type(error) is OSError:
+        if isinstance(error, ArrowException | FileNotFoundError) or type(error) is OSError:
             raise ValueError(
                 f"{file} is damaged or gone ({error}); if it stays so, make it again."
             ) from error
