@@ -99,8 +99,9 @@ def test_a_file_that_is_not_whole_is_named(tetrominoes, tmp_path, harm):
     shutil.copytree(tetrominoes, tmp_path / "harmed")
     file = tmp_path / "harmed/data/validation-00000.parquet"
     HARMS[harm](file)
-    with pytest.raises(ValueError, match=f"{file} is damaged or gone"):
+    with pytest.raises(ValueError, match=" is damaged or gone") as error:
         load("tetrominoes", "validation", data=str(tmp_path / "harmed"))
+    assert str(file) in str(error.value)
 
 
 def test_fewer_rows_than_the_mirror_says_are_an_error(tetrominoes, tmp_path):
