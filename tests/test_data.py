@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 
 from hub.mirror import mirror
+from hub.rows import row
 from hub.targets import FolderTarget
 from isa_eqx import published
-from training.data import Cursor, batches, load
+from training.data import DATASETS, Cursor, Resize, batches, load
 from training.data.catalogue import largest_objects
-from training.data.loading import cached, reader
+from training.data.loading import Reader, cached, reader
 from training.data.mirrored import opened
 from training.data.stream import rows
 from training.presets import preset
@@ -50,10 +51,10 @@ def test_at_its_own_size_a_scene_is_that_of_the_source(mirrors, name):
     dataset, folder, split, images, labels = mirrors(name)
     found = opened(folder, dataset)
     read = reader(found, split, images[0].shape[:2])
-    for row, image, label in zip(rows(found, split), images, labels, strict=True):
-        np.testing.assert_array_equal(read.picture(row), image)
+    for scene, image, label in zip(rows(found, split), images, labels, strict=True):
+        np.testing.assert_array_equal(read.picture(scene), image)
         if label is not None and dataset != "waymo_open":
-            np.testing.assert_array_equal(read.labels(row), label)
+            np.testing.assert_array_equal(read.labels(scene), label)
 
 
 @pytest.mark.parametrize("name", [name for name in RELEASES if "waymo" not in name])
@@ -74,17 +75,16 @@ def test_as_published_it_is_resized_without_antialias(mirrors, name):
     np.testing.assert_array_equal(scenes.labels, np.stack(labels)[:, rows[:, None], columns])
 
 
-def test_waymo_is_scored_on_its_largest_objects(mirrors):
-    dataset, folder, split, images, labels = mirrors("waymo v2")
-    found = opened(folder, dataset)
-    read = reader(found, split, (128, 192))
-    for row, label in zip(rows(found, split), labels, strict=True):
-        if label is not None:
-            nearest = read.resize.nearest(label)
-            np.testing.assert_array_equal(read.labels(row), largest_objects(nearest))
-        else:
-            with pytest.raises(ValueError, match=f"index {row['index']}: it has no mask"):
-                read.labels(row)
+def test_waymo_is_scored_on_its_largest_objects_where_it_has_labels(mirrors):
+    labels = np.zeros((20, 30), np.uint8)
+    labels[2:9, 3:20], labels[12:16, 10:18], labels[0, 0] = 200, 9, 7
+    read = Reader("here", DATASETS["waymo_open"], Resize((20, 30), (20, 30)))
+    found = read.labels(row(0, np.zeros((20, 30, 3), np.uint8), labels))
+    np.testing.assert_array_equal(found, 1 * (labels == 9) + 2 * (labels == 200))
+    name, folder, split, _, known = mirrors("waymo v2")
+    assert [label is None for label in known] == [False, True, False, True]
+    with pytest.raises(ValueError, match="split train, index 1: it has no mask"):
+        load(name, split, data=folder)
 
 
 def test_small_objects_and_those_after_the_eleventh_become_background():
