@@ -2,6 +2,7 @@
 
 import collections
 import contextlib
+import dataclasses
 import itertools
 import os
 import sys
@@ -10,13 +11,13 @@ from pathlib import Path
 from typing import Annotated
 
 import tyro
-from tqdm import tqdm
 from tyro.conf import Positional
 
 from .ahead import in_threads
 from .files import atomic_file
 from .mirror_card import SAMPLES, dataset_card, draw_samples
 from .originals import Record, fingerprint, records, release
+from .progress import Progress
 from .rows import Row
 from .shards import MANIFEST, Manifest, Shard, write_shard
 from .targets import Target, chosen_target
@@ -55,20 +56,46 @@ def mirror(
     full = {split for split in known if limit is not None and manifest.done(split)[2] >= limit}
     left = _left(records(dataset, sources), manifest, full, set(splits or known))
     made = in_threads(lambda record: (record, record.row()), left, THREADS, 4 * THREADS)
-    with target.folder() as folder, contextlib.closing(made), _bar(manifest) as bar:
-        samples: dict[str, list[Row]] = collections.defaultdict(list)
-        for split, group in itertools.groupby(_watched(made, bar, samples), lambda p: p[0].split):
+    done = sum(shard.rows for shard in manifest.shards)
+    if done:
+        print(f"Going on after {_shards(manifest.shards)}, {done:,} rows.")
+    with (
+        _saying_what_stays(target, manifest),
+        target.folder() as folder,
+        contextlib.closing(made),
+        Progress(dataset, done) as progress,
+    ):
+        _write(folder, manifest)  # what else is in the folder from here on is known to be ours
+        for split, group in itertools.groupby(made, lambda pair: pair[0].split):
             for pair in group:
                 number, _, rows = manifest.done(split)
                 most = sys.maxsize if limit is None else limit - rows
                 if most == 0:
                     continue  # made before it was known that there are enough
-                rest = itertools.chain([pair], group)  # noqa: B031
+                rest = progress.watch(itertools.chain([pair], group), SHOWN)  # noqa: B031
                 shard = write_shard(folder, number, split, rest, shard_mb * MEGABYTE, most)
-                _keep(target, folder, manifest, shard, samples[split])
+                _keep(target, folder, manifest, shard, progress.samples[split])
                 full |= {split} if shard.rows == most else set()
-    _finish(target, manifest, splits)
+        _finish(target, manifest, splits)
     return manifest
+
+
+@contextlib.contextmanager
+def _saying_what_stays(target: Target, manifest: Manifest) -> Iterator[None]:
+    try:
+        yield
+    except (ValueError, OSError) as error:
+        if manifest.shards:
+            error.add_note(
+                f"{_shards(manifest.shards)} kept in {target.name}; the same command goes on from "
+                "there."
+            )
+        raise
+
+
+def _shards(shards: Sequence[Shard]) -> str:
+    count = sum(shard.rows > 0 for shard in shards)
+    return f"{count} finished shard{'s' * (count != 1)}"
 
 
 def _continued(target: Target, wanted: Manifest) -> Manifest:
@@ -76,6 +103,7 @@ def _continued(target: Target, wanted: Manifest) -> Manifest:
     found = target.manifest()
     if found is None:
         target.claim()
+    if found is None or not found.shards:
         return wanted
     for name in ("dataset", "source", "splits", "limit", "shard_mb"):
         there, here = getattr(found, name), getattr(wanted, name)
@@ -102,48 +130,21 @@ def _left(
                 yield record
 
 
-def _bar(manifest: Manifest) -> tqdm:
-    done = sum(shard.rows for shard in manifest.shards)
-    if done:
-        print(f"Going on after {len(manifest.shards)} finished shards, {done:,} rows.")
-    return tqdm(initial=done, unit="row", dynamic_ncols=True, desc=manifest.dataset)
-
-
-def _watched(
-    made: Iterator[tuple[Record, Row | None]], bar: tqdm, samples: dict[str, list[Row]]
-) -> Iterator[tuple[Record, Row | None]]:
-    """The same, shown on the bar, which guesses the end from how much of the source is read. The
-    first rows of each split are remembered.
-    """
-    start, first = bar.n, None
-    for record, row in made:
-        first = record.part if first is None else first
-        if row is not None and len(samples[record.split]) < SHOWN:
-            samples[record.split].append(row)
-        bar.n += row is not None
-        if record.part > first:
-            bar.total = round(start + (bar.n - start) * (1 - first) / (record.part - first))
-        bar.update(0)
-        yield record, row
-    bar.total = bar.n
-
-
 def _keep(
     target: Target, folder: Path, manifest: Manifest, shard: Shard, samples: Sequence[Row]
 ) -> None:
-    """Put a finished shard where the target is, with the manifest that says so."""
-    manifest.shards.append(shard)
-    files = [MANIFEST]
-    with atomic_file(folder / MANIFEST) as path:
-        path.write_text(manifest.to_json())
+    """Put a finished shard where the target is, at last with the manifest that says so."""
+    files = []
     if shard.rows:
         files.append(shard.file)
     else:
         (folder / shard.file).unlink()
-    if len(manifest.shards) == 1 and samples:
+    if samples and not any(kept.rows for kept in manifest.shards):
         draw_samples(samples, folder / SAMPLES)
         files.append(SAMPLES)
-    target.put(folder, files, f"Add {shard.file}")
+    _write(folder, dataclasses.replace(manifest, shards=[*manifest.shards, shard]))
+    target.put(folder, [*files, MANIFEST], f"Add {shard.file}")
+    manifest.shards.append(shard)
 
 
 def _finish(target: Target, manifest: Manifest, splits: Sequence[str]) -> None:
@@ -158,13 +159,15 @@ def _finish(target: Target, manifest: Manifest, splits: Sequence[str]) -> None:
         )
     manifest.finished = True
     with target.folder() as folder:
-        for file, text in {
-            CARD: dataset_card(manifest, target.name),
-            MANIFEST: manifest.to_json(),
-        }.items():
-            with atomic_file(folder / file) as path:
-                path.write_text(text, encoding="utf-8")
+        with atomic_file(folder / CARD) as path:
+            path.write_text(dataset_card(manifest, target.name), encoding="utf-8")
+        _write(folder, manifest)
         target.put(folder, [CARD, MANIFEST], "Finish the mirror")
+
+
+def _write(folder: Path, manifest: Manifest) -> None:
+    with atomic_file(folder / MANIFEST) as path:
+        path.write_text(manifest.to_json(), encoding="utf-8")
 
 
 def main(
@@ -201,10 +204,10 @@ def main(
     except KeyboardInterrupt:
         sys.exit("\nStopped; finished shards stay. The same command goes on from there.")
     except (ValueError, OSError) as error:
-        sys.exit(f"error: {error}\nFinished shards stay; the same command goes on from there.")
+        sys.exit("\n".join([f"error: {error}", *getattr(error, "__notes__", ())]))
     for name in sorted({shard.split for shard in done.shards}):
         shards, _, rows = done.done(name)
-        print(f"  {name:12} {rows:>9,} rows in {shards} files")
+        print(f"  {name:12} {rows:>9,} rows in {shards} file{'s' * (shards != 1)}")
     print(f"python -m training.run --dataset {dataset} --data {target.name}")
 
 

@@ -1,5 +1,6 @@
 """Rows → parquet files of a bounded size, and what is known of those that are done."""
 
+import contextlib
 import dataclasses
 import json
 from collections.abc import Iterator
@@ -85,11 +86,13 @@ def write_shard(
     shard = Shard(f"data/{split}-{number:05d}.parquet", split)
     schema = features().arrow_schema
     with (
+        _naming_the_last() as taken,
         atomic_file(folder / shard.file) as path,
         ParquetWriter(path, schema, write_page_checksum=True) as writer,
     ):
         waiting: list[Row] = []
-        for _, row in made:
+        for record, row in made:
+            taken[:] = [record]
             shard = _grown(shard, row)
             waiting += [row] if row is not None else []
             is_full = shard.rows >= most_rows or shard.bytes >= most_bytes
@@ -101,6 +104,18 @@ def write_shard(
         if waiting:
             writer.write_table(Table.from_pylist(waiting, schema=schema))
     return shard
+
+
+@contextlib.contextmanager
+def _naming_the_last() -> Iterator[list[Record]]:
+    """Add to an error of the disk the record that was put into this list last."""
+    taken: list[Record] = []
+    try:
+        yield taken
+    except OSError as error:
+        if taken:
+            error.add_note(f"The last record taken was {taken[0].name}.")
+        raise
 
 
 def _grown(shard: Shard, row: Row | None) -> Shard:

@@ -38,7 +38,12 @@ class FolderTarget:
     @contextlib.contextmanager
     def folder(self) -> Iterator[Path]:
         """Where to write."""
-        self.path.mkdir(parents=True, exist_ok=True)
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise ValueError(
+                f"cannot write to {self.path} ({error.strerror}); name another --to."
+            ) from error
         yield self.path
 
     def put(self, folder: Path, files: Sequence[str], message: str) -> None:

@@ -1,6 +1,9 @@
 """A release becomes parquet with the same pixels, however often that is interrupted."""
 
+import contextlib
 import json
+import re
+import resource
 
 import numpy as np
 import pytest
@@ -66,6 +69,60 @@ def test_an_error_in_the_middle_keeps_finished_shards_and_goes_on_from_there(tmp
     rows = list(load_dataset("parquet", data_files=files, split="validation", streaming=True))
     assert [row["index"] for row in rows] == list(range(9))
     assert len(list(folder.glob("data/*"))) > 3
+
+
+@contextlib.contextmanager
+def largest_file(size):
+    """No file becomes larger, as if the disk were full."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@pytest.mark.parametrize("room", [3_000, 60_000], ids=["for none", "for the first"])
+def test_a_full_disk_names_file_and_record_and_keeps_what_is_finished(tmp_path, room):
+    source, _, _ = multi_object("tetrominoes", tmp_path, count=400)
+    folder, file = tmp_path / "mirror", "train" if room > 3_000 else "validation"
+    with largest_file(room), pytest.raises(OSError) as full:
+        mirrored("tetrominoes", source, folder)
+    assert str(folder / f"data/{file}-00000.parquet") in str(full.value)
+    last, *kept = full.value.__notes__
+    assert re.fullmatch(rf"The last record taken was {source}, record \d+\.", last)
+    assert len(kept) == (room > 3_000) and all("1 finished shard kept in" in note for note in kept)
+    assert len(list(folder.rglob("*.parquet"))) == len(kept)
+    done = mirrored("tetrominoes", source, folder)
+    assert done.finished and [shard.rows for shard in done.shards] == [100, 300]
+    assert {p.name for p in folder.iterdir()} == {"README.md", "mirror.json", "samples.png", "data"}
+
+
+def test_what_is_wrong_with_the_command_is_said(released, tmp_path):
+    dataset, split, source, *_ = released["clevrtex"]
+    for options, message in (
+        (dict(splits=["val"]), "clevrtex has no split 'val'; it has .*test"),
+        (dict(splits=["test", "train"]), "the source has no row of split train; it has test"),
+        (dict(limit=0), "must be at least 1, got 0 and 200"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            mirrored(dataset, source, tmp_path / "mirror", **options)
+    assert len(list((tmp_path / "mirror").rglob("test-*.parquet"))) == 1  # is kept
+    with pytest.raises(ValueError, match="holds another mirror: its limit is None, here it is 1"):
+        mirrored(dataset, source, tmp_path / "mirror", splits=["test", "train"], limit=1)
+    with pytest.raises(ValueError, match="is not empty and holds no mirror"):
+        mirrored(dataset, source, source)
+    with pytest.raises(ValueError, match="there is no file or folder"):
+        mirrored(dataset, tmp_path / "none", tmp_path / "other")
+    mirrored(dataset, source, tmp_path / "other", splits=["test"])
+
+
+def test_of_each_split_so_many_rows(tmp_path):
+    source, _, _ = multi_object("tetrominoes", tmp_path, count=140)
+    done = mirrored("tetrominoes", source, tmp_path / "mirror", limit=5)
+    assert {shard.split: shard.rows for shard in done.shards} == {"validation": 5, "train": 5}
+    found = load_dataset(str(tmp_path / "mirror"), split="train", streaming=True)
+    assert [row["index"] for row in found] == list(range(100, 105))
 
 
 def small_shards(call):
