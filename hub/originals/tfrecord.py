@@ -4,17 +4,21 @@ A record is its length (u64), the masked CRC-32C of that (u32), the payload, and
 (u32), little-endian.
 """
 
+import contextlib
+import functools
+import importlib
 import io
 import struct
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 
 from ..ahead import ahead
 
 _HEADER = struct.Struct("<QI")
 _CHUNK = 1 << 18  # bytes read or unpacked at once
-_AHEAD = 8  # records unpacked while others are looked at
+_GROUP = 1 << 20  # bytes of records that the unpacking thread hands over at once
+_AHEAD = 4  # groups unpacked while others are looked at
 _ANY = 47  # for zlib: GZIP or ZLIB, whichever it is
 _MOST = 1 << 29  # bytes of a record; a frame of Waymo has a hundredth of that
 
@@ -25,7 +29,26 @@ def records(path: Path) -> Iterator[tuple[int, bytes]]:
     Raises a `ValueError` that names the file and the record, counted from 0, if the file is cut
     off, a checksum is wrong, or it is no TFRecord at all.
     """
-    return ahead(_records(path), _AHEAD)
+    with contextlib.closing(ahead(_groups(path), _AHEAD)) as groups:
+        for group in groups:
+            yield from group
+
+
+def _groups(path: Path) -> Iterator[list[tuple[int, bytes]]]:
+    """Many records at once, as to hand one over takes as long as to unpack a small one."""
+    group, size, error = [], 0, None
+    try:
+        for record in _records(path):
+            group.append(record)
+            size += len(record[1])
+            if size >= _GROUP:
+                yield group
+                group, size = [], 0
+    except ValueError as raised:  # what is whole comes first
+        error = raised
+    yield group
+    if error is not None:
+        raise error
 
 
 def _records(path: Path) -> Iterator[tuple[int, bytes]]:
@@ -53,20 +76,29 @@ def _records(path: Path) -> Iterator[tuple[int, bytes]]:
                     raise ValueError("it is damaged, its checksum differs")
                 yield file.tell(), payload
                 count += 1
-        except (ValueError, EOFError, zlib.error) as error:
+        except (ValueError, EOFError, _zlib().error) as error:
             raise ValueError(f"{path}, record {count}: {error}.") from error
 
 
 def masked_crc(data: bytes) -> int:
     """The checksum of the format: CRC-32C, rotated by 15 bits, and a constant added."""
+    crc = _library("google_crc32c").value(data)
+    return (((crc >> 15) | (crc << 17)) + 0xA282EAD8) & 0xFFFFFFFF
+
+
+def _zlib() -> ModuleType:
+    """Twice as fast as Python's, with the same functions."""
+    return _library("zlib_ng.zlib_ng")
+
+
+@functools.cache
+def _library(name: str) -> ModuleType:
     try:
-        import google_crc32c
+        return importlib.import_module(name)
     except ModuleNotFoundError as error:
         raise ValueError(
-            'TFRecords are checked by google-crc32c: pip install "isa-eqx[original]".'
+            'TFRecords are read with google-crc32c and zlib-ng: pip install "isa-eqx[original]".'
         ) from error
-    crc = google_crc32c.value(data)
-    return (((crc >> 15) | (crc << 17)) + 0xA282EAD8) & 0xFFFFFFFF
 
 
 def _unpacked(file: io.FileIO) -> io.BufferedReader:
@@ -92,7 +124,7 @@ class _Inflated(io.RawIOBase):
     """
 
     def __init__(self, file: io.FileIO):
-        self._file, self._stream, self._rest = file, zlib.decompressobj(_ANY), b""
+        self._file, self._stream, self._rest = file, _zlib().decompressobj(_ANY), b""
 
     def readable(self) -> bool:
         return True
@@ -106,7 +138,7 @@ class _Inflated(io.RawIOBase):
             if not packed:
                 raise EOFError("the file is cut off in its compressed data")
             if self._stream.eof:
-                self._stream = zlib.decompressobj(_ANY)
+                self._stream = _zlib().decompressobj(_ANY)
             data = self._stream.decompress(packed, len(buffer))
             self._rest = self._stream.unused_data or self._stream.unconsumed_tail
         buffer[: len(data)] = data
