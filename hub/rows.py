@@ -119,7 +119,10 @@ def decode_image(data: bytes) -> UInt8[np.ndarray, "h w 3"]:
 
     Raises a `ValueError` if it is none, or damaged.
     """
-    return np.array(_opened(data, "image").convert("RGB"))
+    picture = _opened(data, "image")
+    picture = picture if picture.mode == "RGB" else picture.convert("RGB")
+    pixels = np.frombuffer(picture.tobytes(), np.uint8)
+    return pixels.reshape(picture.height, picture.width, 3)
 
 
 def decode_labels(data: bytes) -> np.ndarray:

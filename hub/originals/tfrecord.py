@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
-from ..ahead import ahead
+from ..ahead import ahead, grouped
 
 _HEADER = struct.Struct("<QI")
 _CHUNK = 1 << 18  # bytes read or unpacked at once
@@ -29,26 +29,11 @@ def records(path: Path) -> Iterator[tuple[int, bytes]]:
     Raises a `ValueError` that names the file and the record, counted from 0, if the file is cut
     off, a checksum is wrong, or it is no TFRecord at all.
     """
-    with contextlib.closing(ahead(_groups(path), _AHEAD)) as groups:
-        for group in groups:
+    # To hand a record over to another thread takes as long as to unpack a small one.
+    groups = grouped(_records(path), _GROUP, lambda record: len(record[1]))
+    with contextlib.closing(ahead(groups, _AHEAD)) as unpacked:
+        for group in unpacked:
             yield from group
-
-
-def _groups(path: Path) -> Iterator[list[tuple[int, bytes]]]:
-    """Many records at once, as to hand one over takes as long as to unpack a small one."""
-    group, size, error = [], 0, None
-    try:
-        for record in _records(path):
-            group.append(record)
-            size += len(record[1])
-            if size >= _GROUP:
-                yield group
-                group, size = [], 0
-    except ValueError as raised:  # what is whole comes first
-        error = raised
-    yield group
-    if error is not None:
-        raise error
 
 
 def _records(path: Path) -> Iterator[tuple[int, bytes]]:

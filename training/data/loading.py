@@ -3,8 +3,9 @@
 import contextlib
 import dataclasses
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from itertools import islice
+from typing import TypeVar
 
 import jax
 import numpy as np
@@ -18,12 +19,14 @@ from .catalogue import Dataset, dataset
 from .mirrored import Mirror
 from .resize import Resize
 from .scenes import Batches, Cursor, Images, Scenes
-from .stream import rows, shuffled
+from .stream import LOOKED_AT, TRAINED_ON, rows, shuffled
 
 Size = tuple[int, int]
+Item, Made = TypeVar("Item"), TypeVar("Made")
 
 THREADS = os.cpu_count() or 1
-ROWS_AHEAD = 8 * THREADS
+GROUP = 16  # rows that a thread decodes at once
+GROUPS_AHEAD = 2 * THREADS
 BATCHES_AHEAD = 2
 
 
@@ -91,7 +94,7 @@ def streamed(
     found = shuffled(mirror, "train", most, seed, cursor, **hosts)
 
     def batches() -> Batches:
-        made = in_threads(lambda pair: (read.picture(pair[0]), pair[1]), found, THREADS, ROWS_AHEAD)
+        made = _decoded(lambda pair: (read.picture(pair[0]), pair[1]), found)
         with contextlib.closing(made):
             while batch := list(islice(made, batch_size)):
                 images = Images(np.stack([pixels for pixels, _ in batch]), read.resize)
@@ -103,7 +106,9 @@ def streamed(
 def cached(mirror: Mirror, size: Size, most: int) -> Images:
     """The training set in memory, what is looked at of it, decoded once."""
     read = reader(mirror, "train", size)
-    (pixels,) = _gathered(mirror, "train", most, lambda row: (read.picture(row),))
+    (pixels,) = _gathered(
+        mirror, "train", most, lambda row: (read.picture(row),), columns=TRAINED_ON
+    )
     return Images(pixels, read.resize)
 
 
@@ -116,11 +121,19 @@ def loaded(mirror: Mirror, split: str, size: Size, most: int | None = None) -> S
     return Scenes(Images(pixels, read.resize), labels)
 
 
+def _decoded(decode: Callable[[Item], Made], found: Iterable[Item]) -> Generator[Made, None, None]:
+    return in_threads(decode, found, THREADS, GROUPS_AHEAD, GROUP)
+
+
 def _gathered(
-    mirror: Mirror, split: str, most: int | None, decode: Callable[[Row], tuple[np.ndarray, ...]]
+    mirror: Mirror,
+    split: str,
+    most: int | None,
+    decode: Callable[[Row], tuple[np.ndarray, ...]],
+    columns: Sequence[str] = LOOKED_AT,
 ) -> tuple[np.ndarray, ...]:
     count = mirror.count(split, most)
-    made = in_threads(decode, rows(mirror, split, most), THREADS, ROWS_AHEAD)
+    made = _decoded(decode, rows(mirror, split, most, columns))
     arrays, number = (), 0
     with contextlib.closing(made):
         bar = tqdm(made, total=count, unit="row", desc=split, leave=False, dynamic_ncols=True)

@@ -2,7 +2,7 @@
 
 import contextlib
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,16 +18,19 @@ if TYPE_CHECKING:
     from datasets import IterableDataset
 
 BUFFER = 1024  # rows among which the next one is drawn
-LOOKED_AT = ["image", "mask", "index"]  # of the columns; the others are not even fetched
+LOOKED_AT = "image", "mask", "index"  # of the columns; the others are not even fetched
+TRAINED_ON = "image", "index"
 
 
-def rows(mirror: Mirror, split: str, most: int | None = None) -> Iterator[Row]:
+def rows(
+    mirror: Mirror, split: str, most: int | None = None, columns: Sequence[str] = LOOKED_AT
+) -> Iterator[Row]:
     """The first `most` rows of a split, pictures not decoded, in the order of their source.
 
     Raises a `ValueError` with the splits there are for one that is not there, or with the file
     that is damaged; a `ConnectionError` if the Hub does not answer.
     """
-    return _read(_stream(mirror, split, most), mirror.name)
+    return _read(_stream(mirror, split, most, columns), mirror.name)
 
 
 def shuffled(
@@ -40,8 +43,8 @@ def shuffled(
     host: int = 0,
     hosts: int = 1,
 ) -> Iterator[tuple[Row, Cursor]]:
-    """Rows without end, in another order every epoch, each with the cursor after it; errors as of
-    `rows`.
+    """Rows without end, of `TRAINED_ON`, in another order every epoch, each with the cursor after
+    it; errors as of `rows`.
 
     The order depends on `seed` and the epoch only, so a stream that begins at such a cursor goes on
     as the one it came from did; the rows of the epoch before it are read once more, not decoded.
@@ -49,7 +52,8 @@ def shuffled(
     """
     from datasets.distributed import split_dataset_by_node
 
-    part = split_dataset_by_node(_stream(mirror, split, most), rank=host, world_size=hosts)
+    found = _stream(mirror, split, most, TRAINED_ON)
+    part = split_dataset_by_node(found, rank=host, world_size=hosts)
     epoch, done = cursor.epoch, cursor.row
     while True:
         # A generator of its own, as `set_epoch` says nothing to what comes before a `skip`. One
@@ -67,7 +71,9 @@ def shuffled(
         epoch, done = epoch + 1, 0
 
 
-def _stream(mirror: Mirror, split: str, most: int | None) -> "IterableDataset":
+def _stream(
+    mirror: Mirror, split: str, most: int | None, columns: Sequence[str]
+) -> "IterableDataset":
     from datasets import load_dataset
     from pyarrow.dataset import ParquetFragmentScanOptions
 
@@ -79,20 +85,15 @@ def _stream(mirror: Mirror, split: str, most: int | None) -> "IterableDataset":
             split=split,
             streaming=True,
             features=features(),
-            columns=LOOKED_AT,
+            columns=list(columns),
             fragment_scan_options=ParquetFragmentScanOptions(page_checksum_verification=True),
         ).decode(False)
     return found.take(count) if count < mirror.rows[split] else found
 
 
 def _read(stream: "IterableDataset", name: str) -> Iterator[Row]:
-    found = iter(stream)
-    while True:
-        with _naming(name):
-            row = next(found, None)
-        if row is None:
-            return
-        yield row
+    with _naming(name):
+        yield from stream
 
 
 @contextlib.contextmanager

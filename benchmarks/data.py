@@ -1,0 +1,173 @@
+"""From the releases to batches, on files that this draws: `python -m benchmarks.data`."""
+
+import dataclasses
+import datetime
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from functools import partial
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import jax
+import tyro
+
+from hub.originals import tfrecord
+from training.data import Batches, Cursor, Images
+from training.data.loading import cached, streamed
+from training.data.mirrored import Mirror, opened
+from training.data.scenes import shuffled_batches
+from training.provenance import commit, device
+
+from .scenes import Size, mirror, release
+
+BATCH = 64
+CACHED_EPOCHS = 20
+FORMS = {"tetrominoes": ((35, 35), 4), "clevr": ((240, 320), 11)}  # size, entities
+RECORDS = {"tetrominoes": 20_000, "clevr": 600}  # of a release
+ROWS = {(35, 35): 20_000, (128, 128): 4_000, (240, 320): 1_000, (64, 64): 6_400}  # of a mirror
+
+
+@dataclasses.dataclass(frozen=True)
+class What:
+    """What is measured, and how."""
+
+    repeats: int = 3
+    """Timed runs of each."""
+    json: bool = False
+    """Print one line of JSON to standard output, and the table to standard error."""
+
+
+def main(what: What) -> None:
+    """Measure every step from the release to the batch."""
+    if what.repeats < 1:
+        sys.exit(f"error: --repeats must be at least 1, got {what.repeats}.")
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        conversions = converted(folder)
+        timed = measurements(folder)
+        runs = [{name: run() for name, run in timed.items()} for _ in range(what.repeats)]
+    record = dict(
+        benchmark="data",
+        device=device(),
+        commit=commit(),
+        date=datetime.date.today().isoformat(),
+        per_second={name: [run[name] for run in runs] for name in timed},
+        mirror=conversions,
+    )
+    print(text(record), file=sys.stderr if what.json else sys.stdout)
+    if what.json:
+        print(json.dumps(record))
+
+
+def converted(folder: Path) -> dict[str, dict[str, float]]:
+    """What `hub.mirror` takes for a release, and for one of ten times the size."""
+    found = {}
+    for dataset, count in RECORDS.items():
+        for records in (count // 10, count):
+            path = release(folder / f"{dataset}-{records}", *FORMS[dataset], records)
+            seconds, peak = process(
+                "hub.mirror", dataset, "--source", path, "--to", folder / f"{path.name}-mirror"
+            )
+            label = f"{dataset}, {records:,} records"
+            found[label] = dict(rows_per_second=records / seconds, peak_bytes=peak)
+    return found
+
+
+def process(module: str, *words: str | Path) -> tuple[float, int]:
+    """Seconds and peak of memory, in bytes, of a command."""
+    start, said = time.perf_counter(), subprocess.DEVNULL
+    made = subprocess.Popen([sys.executable, "-m", module, *words], stdout=said, stderr=said)
+    _, status, used = os.wait4(made.pid, 0)
+    if status:
+        raise RuntimeError(f"{module} {' '.join(map(str, words))} ended with {status}.")
+    return time.perf_counter() - start, used.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+
+
+def measurements(folder: Path) -> dict[str, Callable[[], float]]:
+    """Functions that give how many of something there are a second; makes the files for them.
+
+    An epoch that is streamed includes opening the mirror and filling the shuffle buffer. Batches
+    are on the device, as 8-bit pixels.
+    """
+
+    def made(dataset: str, size: Size) -> Mirror:
+        return opened(str(mirror(folder / f"{dataset}-{size}", dataset, size, ROWS[size])), dataset)
+
+    small, medium, large = (
+        made("tetrominoes", (35, 35)),
+        made("objects_room", (128, 128)),
+        made("clevr", (240, 320)),
+    )
+    images = cached(made("objects_room", (64, 64)), (64, 64), ROWS[64, 64])
+    return {
+        "TFRecord reader, tetrominoes": partial(read, folder / "tetrominoes-20000"),
+        "TFRecord reader, clevr": partial(read, folder / "clevr-600"),
+        "streamed, tetrominoes": partial(stream, small, (35, 35)),
+        "streamed, 128×128": partial(stream, medium, (128, 128)),
+        "streamed, clevr, 240×320 to 128×128": partial(stream, large, (128, 128)),
+        "from the cache, 64×64": partial(replay, images),
+    }
+
+
+def read(path: Path) -> float:
+    """Records a second, checksums checked."""
+    start = time.perf_counter()
+    count = sum(1 for _ in tfrecord.records(path))
+    return count / (time.perf_counter() - start)
+
+
+def stream(found: Mirror, size: Size) -> float:
+    """Rows a second of an epoch."""
+    rows = found.rows["train"]
+    start = time.perf_counter()
+    batches = streamed(found, size, batch_size=BATCH, most=rows, seed=0, cursor=Cursor())
+    return take(batches, rows, start)
+
+
+def replay(images: Images) -> float:
+    """Images a second of many epochs from memory."""
+    start = time.perf_counter()
+    batches = shuffled_batches(images, BATCH, 0, Cursor())
+    return take(batches, CACHED_EPOCHS * len(images), start)
+
+
+def take(batches: Batches, count: int, start: float) -> float:
+    """Images a second since the start, once so many of them are on the device."""
+    for images, _ in islice(batches, count // BATCH):
+        jax.block_until_ready(jax.device_put(images))
+    seconds = time.perf_counter() - start
+    batches.close()
+    return count // BATCH * BATCH / seconds
+
+
+def text(record: Mapping[str, Any]) -> str:
+    """A table of rates, and one of `hub.mirror`."""
+    lines = ["data: {device}; commit {commit}, {date}".format(**record)]
+    width = max(map(len, record["per_second"]))
+    lines.append(f"{'':{width}}  per second  slowest … fastest")
+    for name, found in record["per_second"].items():
+        median, low, high = statistics.median(found), min(found), max(found)
+        lines.append(f"{name:{width}}  {median:10,.0f}  {f'{low:,.0f} … {high:,.0f}':>17}")
+    lines.append(f"{'hub.mirror':{width}}  per second  peak of memory")
+    for name, found in record["mirror"].items():
+        rate, peak = found["rows_per_second"], found["peak_bytes"] / 1e6
+        lines.append(f"{name:{width}}  {rate:10,.0f}  {f'{peak:,.0f} MB':>14}")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    main(
+        tyro.cli(
+            What,
+            prog="python -m benchmarks.data",
+            description="From the releases to batches.",
+            config=(tyro.conf.FlagCreatePairsOff,),
+        )
+    )
