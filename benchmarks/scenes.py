@@ -55,8 +55,8 @@ def release(path: Path, size: Size, entities: int, count: int) -> Path:
     return path
 
 
-def mirror(folder: Path, dataset: str, size: Size, count: int) -> Path:
-    """What `hub.mirror` would make of a training set of so many scenes."""
+def filled(folder: Path, dataset: str, size: Size, count: int) -> Path:
+    """The folder with what `hub.mirror` would make of a training set of so many scenes."""
     rows: list[Row] = [row(0, *scene) for scene in scenes(size, 4)]
 
     def records() -> Iterator[tuple[Record, Row]]:

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from benchmarks import attention, curves, step
+from benchmarks import attention, curves, data, scenes, step
 from benchmarks.arguments import What
 from benchmarks.forms import largest_difference
 from benchmarks.measure import costs, flops
@@ -108,6 +108,24 @@ def test_sa_has_no_direct_form():
     what = What("tetrominoes", variant="sa")
     with pytest.raises(SystemExit, match="isa-t"):
         attention.main(what, what.config())
+
+
+def test_every_step_from_a_release_to_a_batch_is_timed(monkeypatch, capsys):
+    monkeypatch.setattr(scenes, "DISTINCT", 2)
+    monkeypatch.setattr(data, "RECORDS", {"tetrominoes": 400, "clevr": 20})
+    monkeypatch.setattr(data, "ROWS", dict.fromkeys(data.ROWS, 64))
+    data.main(data.What(repeats=2, json=True))
+    printed = capsys.readouterr()
+    record = json.loads(printed.out)
+    assert all(len(rates) == 2 and min(rates) > 0 for rates in record["per_second"].values())
+    assert list(record["mirror"]) == [
+        "tetrominoes, 40 records",
+        "tetrominoes, 400 records",
+        "clevr, 2 records",
+        "clevr, 20 records",
+    ]
+    assert all(name in printed.err for name in [*record["per_second"], *record["mirror"]])
+    assert all(made["peak_bytes"] > 1e7 for made in record["mirror"].values())
 
 
 def finished(folder, dtype, seed, score):
