@@ -174,7 +174,10 @@ def main(
     dataset: Annotated[Positional[str], tyro.conf.arg(metavar="DATASET")],
     source: Annotated[tuple[Path, ...], tyro.conf.arg(metavar="PATH [PATH …]")],
     to: Annotated[str, tyro.conf.arg(metavar="FOLDER|USER/NAME")],
-    split: Annotated[tuple[str, ...], tyro.conf.arg(metavar="SPLIT [SPLIT …]")] = (),
+    split: Annotated[
+        tuple[str, ...],
+        tyro.conf.arg(metavar="SPLIT [SPLIT …]", help_behavior_hint="(default: all)"),
+    ] = (),
     limit: Annotated[
         int | None, tyro.conf.arg(metavar="N", help_behavior_hint="(default: all)")
     ] = None,
@@ -192,7 +195,7 @@ def main(
         source: Files of the release, or folders of them.
         to: A repo of the Hub, made if absent; or a folder, which has no slash in its name, several,
             or begins with a dot.
-        split: Which splits; all of them by default.
+        split: Which splits.
         limit: Rows of each split.
         private: Make a new repo private; one that is there and public is refused.
         shard_mb: Megabytes of pictures in each parquet file.

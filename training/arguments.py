@@ -22,7 +22,7 @@ class What:
         str | None,
         tyro.conf.arg(
             metavar="procedural|FOLDER|USER/NAME[@REVISION]",
-            help_behavior_hint="(default: python -m training.presets)",
+            help_behavior_hint="(default: the dataset's own mirror, else procedural)",
         ),
     ] = None
     """Where they are: drawn by this library, or in a mirror that python -m hub.mirror has made,
