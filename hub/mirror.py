@@ -53,6 +53,8 @@ def mirror(
         raise ValueError(f"--limit and --shard-mb must be at least 1, got {limit} and {shard_mb}.")
     wanted = Manifest(dataset, fingerprint(sources), sorted(splits), limit, shard_mb)
     manifest = _continued(target, wanted)
+    if manifest.finished:
+        return manifest
     full = {split for split in known if limit is not None and manifest.done(split)[2] >= limit}
     left = _left(records(dataset, sources), manifest, full, set(splits or known))
     made = in_threads(lambda record: (record, record.row()), left, THREADS, 4 * THREADS)

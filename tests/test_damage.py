@@ -12,9 +12,9 @@ from hub.mirror import mirror
 from hub.rows import png
 from hub.shards import MANIFEST
 from hub.targets import FolderTarget
-from training.data import DATASETS, load, pinned
+from training.data import DATASETS, Cursor, load, pinned
 from training.data.mirrored import opened
-from training.data.stream import rows
+from training.data.stream import rows, shuffled
 
 
 def changed(folder, to, change):
@@ -109,8 +109,11 @@ def test_fewer_rows_than_the_mirror_says_are_an_error(tetrominoes, tmp_path):
     file = tmp_path / "fewer/data/validation-00000.parquet"
     table = pq.read_table(file)
     pq.write_table(table[:30], file)
-    with pytest.raises(ValueError, match="has 30 rows of validation, not the 100 it names"):
+    with pytest.raises(ValueError, match="has 30 rows of validation, not 100 as its mirror"):
         load("tetrominoes", "validation", data=str(tmp_path / "fewer"))
+    with pytest.raises(ValueError, match="has 30 rows of validation, not 100"):
+        fewer = opened(str(tmp_path / "fewer"), "tetrominoes")
+        list(shuffled(fewer, "validation", None, 0, Cursor()))
 
 
 def test_what_cannot_be_trained_on_is_said_before_anything_is_read(released, tmp_path):

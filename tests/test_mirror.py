@@ -123,6 +123,9 @@ def test_of_each_split_so_many_rows(tmp_path):
     assert {shard.split: shard.rows for shard in done.shards} == {"validation": 5, "train": 5}
     found = load_dataset(str(tmp_path / "mirror"), split="train", streaming=True)
     assert [row["index"] for row in found] == list(range(100, 105))
+    before = {path: path.stat().st_mtime_ns for path in (tmp_path / "mirror").rglob("*")}
+    assert mirrored("tetrominoes", source, tmp_path / "mirror", limit=5) == done
+    assert before == {path: path.stat().st_mtime_ns for path in (tmp_path / "mirror").rglob("*")}
 
 
 def small_shards(call):

@@ -145,5 +145,5 @@ def _gathered(
             for array, part in zip(arrays, parts, strict=True):
                 array[number - 1] = part
     if number != count:
-        raise ValueError(f"{mirror.name} has {number} rows of {split}, not the {count} it names.")
+        raise mirror.has_only(number, split)
     return arrays

@@ -34,6 +34,13 @@ class Mirror:
             )
         return self.rows[split] if most is None else min(most, self.rows[split])
 
+    def has_only(self, count: int, split: str) -> ValueError:
+        """The error that so many rows were found, other than `rows` says."""
+        return ValueError(
+            f"{self.name} has {count} rows of {split}, not {self.rows[split]} as its {MANIFEST} "
+            "says; make it again."
+        )
+
 
 def opened(name: str, dataset: str) -> Mirror:
     """The mirror in the folder of this name, or in the repo `user/name` or `user/name@revision`.

@@ -66,8 +66,10 @@ def shuffled(
         number = done
         for number, row in enumerate(_read(mixed.skip(done), mirror.name), start=done + 1):
             yield row, Cursor(epoch, number)
+        if hosts == 1 and number != mirror.count(split, most):
+            raise mirror.has_only(number, split)
         if number == 0:
-            raise ValueError(f"{mirror.name} has too few rows of {split!r} for {hosts} hosts.")
+            raise ValueError(f"{mirror.name} has too few rows of {split} for {hosts} hosts.")
         epoch, done = epoch + 1, 0
 
 
