@@ -1,5 +1,6 @@
 """What is wrong with a mirror is said in a sentence that names the file, or the row."""
 
+import dataclasses
 import json
 import shutil
 
@@ -12,9 +13,10 @@ from hub.mirror import mirror
 from hub.rows import png
 from hub.shards import MANIFEST
 from hub.targets import FolderTarget
-from training.data import DATASETS, Cursor, load, pinned
+from training.data import DATASETS, Cursor, load, settled
 from training.data.mirrored import opened
 from training.data.stream import rows, shuffled
+from training.presets import preset
 
 
 def changed(folder, to, change):
@@ -120,11 +122,11 @@ def test_what_cannot_be_trained_on_is_said_before_anything_is_read(released, tmp
     with pytest.raises(
         ValueError, match=r"clevr cannot be drawn, only tetrominoes\. .*hub.mirror clevr"
     ):
-        pinned("clevr", "procedural")
+        settled(preset("clevr", data="procedural"))
     dataset, _, source, *_ = released["clevrtex"]
     mirror(dataset, [source], FolderTarget(tmp_path / "mirror"))
     with pytest.raises(ValueError, match="has no row of split 'train'; it has test"):
-        pinned(dataset, str(tmp_path / "mirror"))
+        settled(preset(dataset, data=str(tmp_path / "mirror")))
     with pytest.raises(ValueError, match="Unknown split 'six'; valid ones are train"):
         load("tetrominoes", "six")
     with pytest.raises(ValueError, match="count must be at least 1, got 0"):
@@ -135,7 +137,8 @@ def test_a_mirror_that_is_not_finished_is_taken_and_said_to_be(tetrominoes, tmp_
     shutil.copytree(tetrominoes, tmp_path / "part")
     manifest = json.loads((tmp_path / "part" / MANIFEST).read_text())
     (tmp_path / "part" / MANIFEST).write_text(json.dumps(manifest | dict(finished=False)))
-    assert pinned("tetrominoes", str(tmp_path / "part")) == str(tmp_path / "part")
+    config = preset("tetrominoes", data=str(tmp_path / "part"), batch_size=4, train_examples=16)
+    assert settled(config) == config
     assert "is not finished; this takes what is there" in capsys.readouterr().out
-    assert pinned("tetrominoes", str(tetrominoes)) == str(tetrominoes)
-    assert capsys.readouterr().out == ""
+    config = dataclasses.replace(config, data=str(tetrominoes))
+    assert settled(config) == config and capsys.readouterr().out == ""

@@ -16,7 +16,7 @@ from hub.mirror import mirror
 from hub.targets import chosen_target
 from training import presets
 from training.arguments import parse
-from training.data import Cursor, pinned
+from training.data import Cursor, settled
 from training.data.mirrored import opened
 from training.data.stream import rows, shuffled
 from training.presets import Preset
@@ -111,9 +111,12 @@ def test_waymo_goes_to_private_repos_only(monkeypatch, tmp_path):
         opened("user/waymo", "waymo_open")
 
 
-def test_it_streams_and_pins_its_commit(pushed):
+def test_it_streams_and_pins_its_commit(pushed, capsys):
     found = opened(REPO, "clevr")
-    assert found.name == pinned("clevr", REPO) == f"{REPO}@{pushed.refs['main']}"
+    config = settled(presets.preset("clevr", data=REPO, batch_size=5))
+    assert config.data == found.name == f"{REPO}@{pushed.refs['main']}"
+    assert config.train_examples == TRAIN
+    assert f"{REPO} has {TRAIN} images to train on, the recipe wants" in capsys.readouterr().out
     HUB.requests.clear()
     assert [row["index"] for row in rows(found, "train")] == list(range(COUNT - TRAIN, COUNT))
     fetched = [r for r in HUB.requests if "/resolve/" in r]

@@ -303,12 +303,14 @@ def test_the_owner_is_asked_to_take_what_it_paints_right():
 
 def test_ownership_counts_after_the_first_fifth_only(scenes):
     model, image = start(TINY).model, scenes.images.floats()[0]
-    ours = dataclasses.replace(WHOLE, ownership=1.0)
-    published, early, late = (
+    ours, more = (dataclasses.replace(WHOLE, ownership=weight) for weight in (1.0, 1000.0))
+    published, early, early_too, late = (
         cost(model, image, config, jnp.asarray(step), jr.key(0))
-        for config, step in ((WHOLE, 4), (ours, 3), (ours, 4))
+        for config, step in ((WHOLE, 4), (ours, 3), (more, 3), (ours, 4))
     )
-    assert early == published < late
+    assert early == early_too < late
+    # Another program, which some processors round otherwise in the last bit.
+    np.testing.assert_allclose(early, published, rtol=3e-7)
 
 
 def test_a_resumed_log_drops_what_came_after_the_checkpoint_and_a_torn_line(tmp_path):

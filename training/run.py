@@ -19,7 +19,7 @@ from . import checkpoint, pictures
 from .arguments import Arguments, parse
 from .card import METRICS, run_card, title
 from .config import TrainConfig
-from .data import Batches, Cursor, Scenes, about, batches, load, pinned, repo_of
+from .data import Batches, Cursor, Scenes, about, batches, load, repo_of, settled
 from .evaluate import evaluate
 from .interruption import interruption
 from .log import Log, NonFiniteError
@@ -77,7 +77,7 @@ def prepare(arguments: Arguments) -> tuple[TrainConfig, Path]:
             f"--dataset {what.dataset} --variant {what.variant} --preset paper"
         )
     run = where.out or Path("runs") / f"{what.dataset}-{what.variant}-seed{what.seed}"
-    config = dataclasses.replace(config, data=data_of(run, config, where.resume))
+    config = settled(dataclasses.replace(config, data=data_of(run, config, where.resume)))
     if not where.resume and run.exists() and (not run.is_dir() or any(run.iterdir())):
         raise ValueError(
             f"{run} is not empty; continue the run in it with --resume, or name another folder "
@@ -98,8 +98,8 @@ def prepare(arguments: Arguments) -> tuple[TrainConfig, Path]:
 
 
 def data_of(run: Path, config: TrainConfig, resumed: bool) -> str:
-    """Where the scenes are: of a repo its commit now, or, in a resumed run, the one it began with
-    unless another is named.
+    """Where the scenes are: in a resumed run the commit that it began with, unless another is
+    named.
     """
     try:
         began = json.loads((run / "train.json").read_text())["data"] if resumed else ""
@@ -107,7 +107,7 @@ def data_of(run: Path, config: TrainConfig, resumed: bool) -> str:
         began = ""  # what is wrong there, the checkpoint's reader says better
     if repo_of(began) == config.data.partition("@")[0] and not repo_of(config.data):
         return began
-    return pinned(config.dataset, config.data)
+    return config.data
 
 
 def train(

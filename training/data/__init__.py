@@ -12,6 +12,6 @@ from .source import about as about
 from .source import batches as batches
 from .source import default as default
 from .source import load as load
-from .source import pinned as pinned
 from .source import repo_of as repo_of
+from .source import settled as settled
 from .source import short as short

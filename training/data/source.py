@@ -1,5 +1,6 @@
 """A dataset from where `--data` says it is: drawn here, in a folder, or in a repo of the Hub."""
 
+import dataclasses
 import re
 
 from isa_eqx import published
@@ -20,26 +21,35 @@ def default(name: str) -> str:
     return dataset(name).repo or PROCEDURAL
 
 
-def pinned(name: str, data: str) -> str:
-    """The same source, of a repo the commit that it is now.
+def settled(config: TrainConfig) -> TrainConfig:
+    """The same recipe with the commit that its repo is at now, and with as many training images as
+    there are; says so where that is fewer.
 
     Raises a `ValueError` if there are no such scenes to train and to score on; a `ConnectionError`
     if the Hub does not answer.
     """
-    if data == PROCEDURAL:
-        if dataset(name).draw is None:
-            able = ", ".join(other for other, spec in DATASETS.items() if spec.draw)
-            raise ValueError(
-                f"{name} cannot be drawn, only {able}. Turn the release into a mirror, python -m "
-                f"hub.mirror {name} --source PATH --to FOLDER, and train on it with --data FOLDER."
-            )
-        return data
-    mirror = opened(data, name)
+    if config.data == PROCEDURAL:
+        _assert_drawn(config.dataset)
+        return config
+    mirror = opened(config.data, config.dataset)
+    count, held_out = mirror.count("train", config.train_examples), mirror.count("validation")
     if not mirror.finished:
-        print(f"{data} is not finished; this takes what is there.")
-    for split in ("train", "validation"):
-        mirror.count(split)
-    return mirror.name
+        print(f"{config.data} is not finished; this takes what is there.")
+    if count < config.train_examples:
+        print(
+            f"{config.data} has {count:,} images to train on, the recipe wants "
+            f"{config.train_examples:,}; {held_out:,} are to validate on."
+        )
+    return dataclasses.replace(config, data=mirror.name, train_examples=count)
+
+
+def _assert_drawn(name: str) -> None:
+    if dataset(name).draw is None:
+        able = ", ".join(other for other, spec in DATASETS.items() if spec.draw)
+        raise ValueError(
+            f"{name} cannot be drawn, only {able}. Turn the release into a mirror, python -m "
+            f"hub.mirror {name} --source PATH --to FOLDER, and train on it with --data FOLDER."
+        )
 
 
 def repo_of(data: str) -> str | None:
@@ -81,7 +91,7 @@ def load(
         raise ValueError(f"count must be at least 1, got {count}.")
     data = data or default(name)
     if data == PROCEDURAL:
-        pinned(name, data)
+        _assert_drawn(name)
         return drawn(dataset(name), split, HELD_OUT if count is None else count)
     return loaded(opened(data, name), split, size or published(name).image_size, count)
 
