@@ -213,16 +213,20 @@ def test_a_mistake_ends_in_one_sentence(tmp_path, monkeypatch, arguments, messag
         "--variant sa --seed 3 --dtype bfloat16",
         "--variant isa-ts --preset paper --recompute True --steps 7 --batch-size 2",
         "--preset quick --train-examples 64 --out somewhere --eval-every 3",
+        "--data mirror --cache --batch-size 8 --train-examples 16",
+        "--data mirror --batch-size 8",
     ],
 )
-def test_the_command_of_a_card_repeats_the_recipe(monkeypatch, tmp_path, words):
+def test_the_command_of_a_card_repeats_the_recipe(tetrominoes, monkeypatch, tmp_path, words):
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "mirror").symlink_to(tetrominoes)
 
     def recipe(*arguments):
         monkeypatch.setattr(sys, "argv", ["run.py", *arguments])
         return prepare(parse())[0]
 
     typed = recipe("--dataset", "tetrominoes", *shlex.split(words))
+    assert ("--cache" in words, typed.data == "mirror") == (typed.cache, "mirror" in words)
     shown = shlex.split(command(typed))[3:]
     assert recipe(*shown, "--out", "again") == typed
 

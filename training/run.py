@@ -121,6 +121,7 @@ def train(
 ) -> TrainState:
     """The loop: batch → step → log, evaluate, save."""
     look, shown = validation[:QUICK_LOOK], {}
+    cursor: Cursor | None = None
     first = int(state.step)
     with (
         interruption() as interrupted,
@@ -130,7 +131,7 @@ def train(
             try:
                 images, cursor = next(training_set)
             except (ConnectionError, ValueError):
-                if step > first + 1:
+                if cursor is not None:
                     checkpoint.save(run, state, config, log.seconds, cursor)
                     bar.close()
                     print(f"Saved at step {step - 1}. Continue with:\n  {again()}")

@@ -22,7 +22,8 @@ from .scenes import Batches, Cursor, Images, Scenes
 from .stream import LOOKED_AT, TRAINED_ON, rows, shuffled
 
 Size = tuple[int, int]
-Item, Made = TypeVar("Item"), TypeVar("Made")
+Item = TypeVar("Item")
+Made = TypeVar("Made")
 
 THREADS = os.cpu_count() or 1
 GROUP = 16  # rows that a thread decodes at once
