@@ -2,6 +2,7 @@
 
 import dataclasses
 import re
+from pathlib import Path
 
 from isa_eqx import published
 
@@ -61,7 +62,7 @@ def repo_of(data: str) -> str | None:
 def short(data: str) -> str:
     """What to call a pinned source in a title."""
     match = _PINNED.fullmatch(data)
-    return f"{match[1]}@{match[2][:7]}" if match else data
+    return f"{match[1]}@{match[2][:7]}" if match else Path(data).name or data
 
 
 def about(name: str, data: str) -> str:
