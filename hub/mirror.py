@@ -5,6 +5,7 @@ import contextlib
 import dataclasses
 import itertools
 import os
+import shlex
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -20,7 +21,7 @@ from .originals import Record, fingerprint, records, release
 from .progress import Progress
 from .rows import Row
 from .shards import MANIFEST, Manifest, Shard, write_shard
-from .targets import Target, chosen_target
+from .targets import FolderTarget, Target, chosen_target
 from .upload import CARD
 
 THREADS = os.cpu_count() or 1
@@ -51,6 +52,13 @@ def mirror(
             raise ValueError(f"{dataset} has no split {split!r}; it has {', '.join(known)}.")
     if limit is not None and limit < 1 or shard_mb < 1:
         raise ValueError(f"--limit and --shard-mb must be at least 1, got {limit} and {shard_mb}.")
+    for source in sources:
+        if isinstance(target, FolderTarget) and (
+            target.path.resolve().is_relative_to(source.resolve())
+        ):
+            raise ValueError(
+                f"--to {target.path} is in --source {source}; name a folder elsewhere."
+            )
     wanted = Manifest(dataset, fingerprint(sources), sorted(splits), limit, shard_mb)
     manifest = _continued(target, wanted)
     if manifest.finished:
@@ -68,6 +76,8 @@ def mirror(
         Progress(dataset, done) as progress,
     ):
         _write(folder, manifest)  # what else is in the folder from here on is known to be ours
+        for unfinished in (folder / "data").glob(".*.parquet.*"):  # of a run that was killed
+            unfinished.unlink()
         for split, group in itertools.groupby(made, lambda pair: pair[0].split):
             for pair in group:
                 number, _, rows = manifest.done(split)
@@ -213,7 +223,7 @@ def main(
     for name in sorted({shard.split for shard in done.shards}):
         shards, _, rows = done.done(name)
         print(f"  {name:12} {rows:>9,} rows in {shards} file{'s' * (shards != 1)}")
-    print(f"python -m training.run --dataset {dataset} --data {target.name}")
+    print(f"python -m training.run --dataset {dataset} --data {shlex.quote(target.name)}")
 
 
 if __name__ == "__main__":

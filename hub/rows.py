@@ -5,12 +5,13 @@ A row is a dictionary of `FEATURES`. Pictures are encoded, so that a row is as s
 
 import functools
 import io
+import zlib
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from jaxtyping import Bool, UInt8
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 if TYPE_CHECKING:
     from datasets import Features
@@ -19,6 +20,7 @@ Row = dict[str, Any]
 
 NAMED = "shape", "color", "material", "size"  # of an object, in words or in the source's codes
 LARGEST_LABEL = 255
+_PNG = b"\x89PNG\r\n\x1a\n"
 
 
 @functools.cache
@@ -131,18 +133,41 @@ def decode_labels(data: bytes) -> np.ndarray:
     Raises a `ValueError` if it is none, or damaged.
     """
     labels = np.array(_opened(data, "mask"))
+    depth, colour = data[24:26] if data.startswith(_PNG) else (8, 0)
+    if colour == 0 and depth in (2, 4):  # of greys, which come enlarged to 0 … 255
+        labels //= 255 // (2**depth - 1)
     if labels.ndim != 2:
         raise ValueError(f"its mask is a picture in colour, {_size(labels)}, and no map of labels.")
     return labels
 
 
 def _opened(data: bytes, what: str) -> Image.Image:
+    _check_png(data, what)
     try:
         picture = Image.open(io.BytesIO(data))
         picture.load()
+    except UnidentifiedImageError as error:
+        raise ValueError(f"its {what} is no picture.") from error
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise ValueError(f"its {what} is damaged or no picture ({error}).") from error
     return picture
+
+
+def _check_png(data: bytes, what: str) -> None:
+    """A `ValueError` if a part of a PNG is not what its checksum says, which Pillow does not look
+    at where pixels are.
+    """
+    place = len(_PNG)
+    while data.startswith(_PNG):
+        end = place + int.from_bytes(data[place : place + 4], "big") + 12
+        if end > len(data) or end < place + 12:
+            raise ValueError(f"its {what} is damaged (the PNG is cut off).")
+        kind, checksum = data[place + 4 : place + 8], int.from_bytes(data[end - 4 : end], "big")
+        if zlib.crc32(memoryview(data)[place + 4 : end - 4]) != checksum:
+            raise ValueError(f"its {what} is damaged (a checksum of the PNG differs).")
+        if kind == b"IEND":
+            return
+        place = end
 
 
 def _encoded(data: bytes) -> dict[str, Any]:

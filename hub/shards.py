@@ -3,13 +3,16 @@
 import contextlib
 import dataclasses
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .files import atomic_file
 from .originals import Record
 from .rows import Row, features
+
+if TYPE_CHECKING:
+    from pyarrow import Table
 
 MANIFEST = "mirror.json"
 GROUP = 64  # rows that are written, and later read, at once
@@ -80,7 +83,6 @@ def write_shard(
 
     It ends after as many rows, with as many bytes of pictures, or with the last record.
     """
-    from pyarrow import Table
     from pyarrow.parquet import ParquetWriter
 
     shard = Shard(f"data/{split}-{number:05d}.parquet", split)
@@ -90,20 +92,35 @@ def write_shard(
         atomic_file(folder / shard.file) as path,
         ParquetWriter(path, schema, write_page_checksum=True) as writer,
     ):
-        waiting: list[Row] = []
+        waiting: list[tuple[Record, Row]] = []
         for record, row in made:
             taken[:] = [record]
             shard = _grown(shard, row)
-            waiting += [row] if row is not None else []
+            waiting += [(record, row)] if row is not None else []
             is_full = shard.rows >= most_rows or shard.bytes >= most_bytes
             if waiting and (is_full or len(waiting) == GROUP):
-                writer.write_table(Table.from_pylist(waiting, schema=schema))
+                writer.write_table(_table(waiting))
                 waiting = []
             if is_full:
                 break
         if waiting:
-            writer.write_table(Table.from_pylist(waiting, schema=schema))
+            writer.write_table(_table(waiting))
     return shard
+
+
+def _table(pairs: Sequence[tuple[Record, Row]]) -> "Table":
+    """The rows; a `ValueError` that names the record if one does not fit."""
+    from pyarrow import ArrowException, Table
+
+    schema = features().arrow_schema
+    try:
+        return Table.from_pylist([row for _, row in pairs], schema=schema)
+    except (ArrowException, ValueError, TypeError, OverflowError) as error:
+        if len(pairs) == 1:
+            raise ValueError(f"{pairs[0][0].name}: {error}") from error
+        for pair in pairs:
+            _table([pair])
+        raise
 
 
 @contextlib.contextmanager

@@ -63,8 +63,10 @@ def test_an_error_in_the_middle_keeps_finished_shards_and_goes_on_from_there(tmp
     finished = {p: p.read_bytes() for p in folder.glob("data/*")}
     assert finished and not json.loads((folder / MANIFEST).read_text())["finished"]
     source.write_bytes(whole)
+    (folder / "data/.validation-00002.parquet.killed").write_bytes(b"half")
     small_shards(lambda: mirrored("clevr", source, folder, **options))
     assert all(p.read_bytes() == data for p, data in finished.items())
+    assert not list(folder.glob("data/.*"))
     files = {"validation": str(folder / "data/*.parquet")}
     rows = list(load_dataset("parquet", data_files=files, split="validation", streaming=True))
     assert [row["index"] for row in rows] == list(range(9))
@@ -111,7 +113,9 @@ def test_what_is_wrong_with_the_command_is_said(released, tmp_path):
     with pytest.raises(ValueError, match="holds another mirror: its limit is None, here it is 1"):
         mirrored(dataset, source, tmp_path / "mirror", splits=["test", "train"], limit=1)
     with pytest.raises(ValueError, match="is not empty and holds no mirror"):
-        mirrored(dataset, source, source)
+        mirrored(dataset, source, tmp_path)
+    with pytest.raises(ValueError, match="is in --source .*; name a folder elsewhere"):
+        mirrored(dataset, source, source / "mirror")
     with pytest.raises(ValueError, match="there is no file or folder"):
         mirrored(dataset, tmp_path / "none", tmp_path / "other")
     mirrored(dataset, source, tmp_path / "other", splits=["test"])

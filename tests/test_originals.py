@@ -3,16 +3,21 @@
 import gzip
 import itertools
 import json
+import struct
 import zlib
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from hub.originals import records, rows
+from hub.mirror import mirror
+from hub.originals import records, rows, waymo
 from hub.originals.tfrecord import masked_crc
 from hub.originals.tfrecord import records as tfrecords
 from hub.rows import LARGEST_LABEL, decode_image, decode_labels, features, label_map, row
+from hub.targets import FolderTarget
 
 from . import releases
 from .releases import RELEASES, example, field, multi_object, pixels, tfrecord
@@ -233,3 +238,110 @@ def test_what_is_compressed_may_begin_like_a_record(tmp_path):
     path.write_bytes(zlib.compress(b"no record at all, but for its checksum"))
     with pytest.raises(ValueError, match=f"{path}, record 0: the file holds no TFRecords"):
         list(tfrecords(path))
+
+
+def test_a_flipped_bit_in_a_png_is_found_wherever_it_is():
+    random = np.random.default_rng(0)
+    data = releases.encoded(random.integers(0, 5, (20, 30)).astype(np.uint8))
+    for place in range(len(data)):
+        broken = bytearray(data)
+        broken[place] ^= 1 << place % 8
+        with pytest.raises(ValueError, match="its mask is (damaged|no picture)"):
+            decode_labels(bytes(broken))
+    for length in range(len(data)):
+        with pytest.raises(ValueError, match="its mask is (damaged|no picture)"):
+            decode_labels(data[:length])
+
+
+@pytest.mark.parametrize(
+    ("depth", "palette"), [(1, 0), (2, 0), (4, 0), (8, 0), (16, 0), (1, 1), (2, 1), (4, 1), (8, 1)]
+)
+def test_labels_are_the_values_of_a_png_of_any_depth(depth, palette):
+    labels = np.random.default_rng(0).integers(0, min(2**depth, 200), (7, 16)).astype(np.uint16)
+    bits = (labels[..., None] >> np.arange(depth)[::-1]) & 1
+    lines = np.packbits(bits.reshape(7, -1).astype(np.uint8), axis=1)
+    colours = {b"PLTE": bytes(3 * 2**depth)} if palette else {}
+    header = struct.pack(">IIBBBBB", 16, 7, depth, 3 if palette else 0, 0, 0, 0)
+    filled = zlib.compress(b"".join(b"\0" + line.tobytes() for line in lines))
+    chunks = {b"IHDR": header} | colours | {b"IDAT": filled, b"IEND": b""}
+    data = b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+        for kind, body in chunks.items()
+    )
+    np.testing.assert_array_equal(decode_labels(data), labels)
+
+
+def test_a_set_in_several_files_has_its_first_hundred_records_for_validation(tmp_path):
+    for part in range(2):
+        name = f"tetrominoes_train.tfrecords-0000{part}-of-00002"
+        path, _, _ = multi_object("tetrominoes", tmp_path, count=70, name=name, seed=part)
+    found = list(records("tetrominoes", [tmp_path, path]))  # of which it is taken once
+    assert [record.split for record in found] == ["validation"] * 100 + ["train"] * 40
+    assert [record.row()["index"] for record in found[98:]] == list(range(98, 140))
+    (tmp_path / "more.tfrecords").touch()
+    with pytest.raises(ValueError, match=r"more.tfrecords is empty; was it down"):
+        next(records("tetrominoes", [tmp_path]))
+
+
+def spoilt(path, change):
+    """A parquet file with another table."""
+    pq.write_table(pa.Table.from_pylist(change(pq.read_table(path).to_pylist())), path)
+
+
+WAYMO = "[CameraSegmentationLabelComponent].panoptic_label"
+TABLES = {
+    "its picture is None": ("image", lambda rows: [row | {waymo.IMAGE: None} for row in rows]),
+    "with the divisor None": (
+        "segmentation",
+        lambda rows: [row | {f"{WAYMO}_divisor": None} for row in rows],
+    ),
+    r"has no column \[CameraSegmentationLabelComponent\].panoptic_label_divisor": (
+        "segmentation",
+        lambda rows: [{k: v for k, v in row.items() if "divisor" not in k} for row in rows],
+    ),
+    "has no column key.camera_name": (
+        "image",
+        lambda rows: [{k: v for k, v in row.items() if "camera_name" not in k} for row in rows],
+    ),
+}
+
+
+@pytest.mark.parametrize("message", TABLES)
+def test_a_table_that_is_not_as_released_is_named(tmp_path, message):
+    kind, change = TABLES[message]
+    folder, _, _ = releases.waymo_tables(tmp_path)
+    spoilt(folder / f"camera_{kind}/drive.parquet", change)
+    with pytest.raises(ValueError, match=f"{folder}/camera_.*/drive.parquet.* {message}"):
+        list(rows("waymo_open", [folder], "train"))
+
+
+@pytest.mark.parametrize("kind", ["image", "segmentation"])
+@pytest.mark.parametrize("left", [0, 900])
+def test_a_table_that_is_cut_off_is_named(tmp_path, kind, left):
+    folder, _, _ = releases.waymo_tables(tmp_path)
+    path = folder / f"camera_{kind}/drive.parquet"
+    path.write_bytes(path.read_bytes()[:left])
+    with pytest.raises(ValueError, match=f"{path} is damaged or no parquet"):
+        list(rows("waymo_open", [folder], "train"))
+
+
+def test_a_row_that_no_column_holds_is_named(tmp_path):
+    source, _, _ = releases.clevrtex(tmp_path / "source")
+    described = next(source.rglob("*_000001.json"))
+    described.write_text(described.read_text().replace('"num_objects": 3', '"num_objects": 1e12'))
+    with pytest.raises(ValueError, match=r"CLEVRTEX_full_000001.png: .*too large"):
+        mirror("clevrtex", [source], FolderTarget(tmp_path / "mirror"))
+    described.write_text(described.read_text().replace("30.5", '"a"').replace("1e12", "3"))
+    with pytest.raises(ValueError, match=r"CLEVRTEX_full_000001.png: could not convert"):
+        mirror("clevrtex", [source], FolderTarget(tmp_path / "mirror"))
+
+
+def test_a_record_that_is_no_message_is_named(tmp_path):
+    path = tfrecord(tmp_path / "easy-train.tfrecord", [b"no message at all"], "plain")
+    for dataset, split in (
+        ("multishapenet_easy", "train"),
+        ("waymo_open", "train"),
+        ("clevr", "validation"),
+    ):
+        with pytest.raises(ValueError, match=f"{path}, record 0: "):
+            list(rows(dataset, [path], split))

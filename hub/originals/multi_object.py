@@ -4,6 +4,7 @@ A record holds `image` and `mask`, every byte of them a string of its own, and w
 entities. Entity 0, or the first few, are the background.
 """
 
+import collections
 import dataclasses
 import functools
 import math
@@ -85,10 +86,12 @@ LAYOUTS = {
 def records(dataset: str, sources: Sequence[Path]) -> Iterator[Record]:
     """The records of files of a dataset."""
     layout = LAYOUTS[dataset]
+    counts: collections.Counter[str | None] = collections.Counter()  # a set may be in several files
     for path, number, part, payload in payloads(files(sources, "*.tfrecord*")):
         test = next((name for name in layout.tests if name in path.name), None)
-        split = test or ("validation" if number < HELD_OUT else "train")
-        make = functools.partial(_row, number, payload, layout)
+        split = test or ("validation" if counts[test] < HELD_OUT else "train")
+        make = functools.partial(_row, counts[test], payload, layout)
+        counts[test] += 1
         yield Record(f"{path}, record {number}", split, part, make)
 
 

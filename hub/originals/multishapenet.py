@@ -53,9 +53,12 @@ def _of_tfrecords(paths: Sequence[Path]) -> Iterator[Record]:
     index = 0
     for path, number, part, payload in payloads(paths):
         split = next((s for s in ("validation", "test") if s in path.name), "train")
-        found = features(payload)
-        cameras = sorted(match[1] for name in found if (match := _CAMERA.fullmatch(name)))
         name = f"{path}, record {number}"
+        try:
+            found = features(payload)
+        except ValueError as error:
+            raise ValueError(f"{name}: {error}") from error
+        cameras = sorted(match[1] for name in found if (match := _CAMERA.fullmatch(name)))
         if not cameras:
             raise ValueError(
                 f"{name}: it has no cameras/NAME/color_image, but {', '.join(sorted(found))}: a "

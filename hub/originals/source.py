@@ -26,31 +26,35 @@ class Record:
         """Its row; a `ValueError` that names the record if there is something wrong with it."""
         try:
             return self.make()
-        except (ValueError, KeyError, IndexError, TypeError, OSError) as error:
+        except (ValueError, KeyError, IndexError, TypeError, RecursionError, OSError) as error:
             raise ValueError(f"{self.name}: {error}") from error
 
 
 def files(sources: Sequence[Path], *patterns: str) -> list[Path]:
-    """The files among the sources, and those in folders among them that match a pattern.
+    """The files among the sources, and those in folders among them that match a pattern, each once.
 
     Raises a `ValueError` if there is none.
     """
-    found = []
+    found: list[Path] = []
     for source in sources:
         if source.is_file():
             found.append(source)
         elif source.is_dir():
-            found += sorted({path for pattern in patterns for path in source.rglob(pattern)})
+            matching = {path for pattern in patterns for path in source.rglob(pattern)}
+            found += sorted(path for path in matching if path.is_file())
         else:
             raise ValueError(f"there is no file or folder {source}.")
     if not found:
         raise ValueError(f"no {' or '.join(patterns)} in {', '.join(map(str, sources))}.")
-    return found
+    return list({path.resolve(): path for path in found}.values())
 
 
 def payloads(paths: Sequence[Path]) -> Iterator[tuple[Path, int, float, bytes]]:
     """File, number in it, part of all files that is behind, and bytes of each TFRecord."""
     sizes = [path.stat().st_size for path in paths]
+    for path, size in zip(paths, sizes, strict=True):
+        if not size:
+            raise ValueError(f"{path} is empty; was it downloaded to its end?")
     total, before = max(sum(sizes), 1), 0
     for path, size in zip(paths, sizes, strict=True):
         for number, (place, payload) in enumerate(tfrecord.records(path)):

@@ -3,16 +3,20 @@
 Pictures stay the JPEGs that they are. Label = panoptic label modulo its divisor: the instance.
 """
 
+import contextlib
 import functools
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..rows import Row, decode_labels, row
 from . import wire
 from .source import Record, files, payloads
+
+if TYPE_CHECKING:
+    from pyarrow.parquet import ParquetFile
 
 FRONT = 1
 KEYS = "key.segment_context_name", "key.frame_timestamp_micros", "key.camera_name"
@@ -38,7 +42,8 @@ def records(dataset: str, sources: Sequence[Path]) -> Iterator[Record]:
         yield Record(name, split, part, functools.partial(_row, index, image, label, split))
 
 
-Frame = tuple[Path, str, float, bytes, tuple[bytes, int] | None]
+# Of the pictures and labels of a damaged table, which may be anything, `_row` takes care.
+Frame = tuple[Path, str, float, Any, tuple[Any, Any] | None]
 
 
 def _split(path: Path) -> str:
@@ -48,12 +53,14 @@ def _split(path: Path) -> str:
     return "validation" if "validation" in folders else "train"
 
 
-def _row(index: int, image: bytes, label: tuple[bytes, int] | None, split: str) -> Row | None:
+def _row(index: int, image: Any, label: tuple[Any, Any] | None, split: str) -> Row | None:
     mask = None
+    if not isinstance(image, bytes):
+        raise ValueError(f"its picture is {image!r:.20}, and no JPEG.")
     if label is not None:
         panoptic, divisor = label
-        if divisor < 1:
-            raise ValueError(f"its panoptic divisor is {divisor}.")
+        if not isinstance(panoptic, bytes) or not isinstance(divisor, int) or divisor < 1:
+            raise ValueError(f"its label is {panoptic!r:.20}, with the divisor {divisor}.")
         mask = decode_labels(panoptic).astype(np.int64) % divisor
     if split == "validation" and (mask is None or len(np.unique(mask)) < MIN_LABELS):
         return None
@@ -61,39 +68,58 @@ def _row(index: int, image: bytes, label: tuple[bytes, int] | None, split: str) 
 
 
 def _of_tables(paths: Sequence[Path]) -> Iterator[Frame]:
-    from pyarrow.parquet import ParquetFile
-
-    columns = {path: set(ParquetFile(path).schema_arrow.names) for path in paths}
+    columns = {}
+    for path in paths:
+        with _parquet(path) as file:
+            columns[path] = set(file.schema_arrow.names)
     with_images = [path for path in paths if IMAGE in columns[path]]
+    with_labels = [path for path in paths if LABELS[0] in columns[path]]
     if not with_images:
         raise ValueError(f"no parquet file among the sources has a column {IMAGE}.")
-    labelled = _labelled([path for path in paths if LABELS[0] in columns[path]])
-    total = sum(ParquetFile(path).metadata.num_rows for path in with_images)
-    done = 0
-    for path in with_images:
+    for some, wanted in ((with_images, KEYS), (with_labels, (*KEYS, *LABELS))):
+        for path in some:
+            if missing := set(wanted) - columns[path]:
+                raise ValueError(f"{path} has no column {' and no '.join(sorted(missing))}.")
+    labelled = _labelled(with_labels)
+    for place, path in enumerate(with_images):
         number = 0
-        for batch in ParquetFile(path).iter_batches(16, columns=[*KEYS, IMAGE]):
-            for line in batch.to_pylist():
-                key = tuple(line[name] for name in KEYS)
-                if key[2] == FRONT:
-                    name = f"{path}, row {number}"
-                    label = _label(*labelled[key]) if key in labelled else None
-                    yield path, name, done / total, line[IMAGE], label
-                number, done = number + 1, done + 1
+        with _parquet(path) as file:
+            total = max(file.metadata.num_rows, 1)
+            for batch in file.iter_batches(16, columns=[*KEYS, IMAGE]):
+                for line in batch.to_pylist():
+                    key = tuple(line[name] for name in KEYS)
+                    if key[2] == FRONT:
+                        name = f"{path}, row {number}"
+                        part = (place + number / total) / len(with_images)
+                        label = _label(*labelled[key]) if key in labelled else None
+                        yield path, name, part, line[IMAGE], label
+                    number += 1
+
+
+@contextlib.contextmanager
+def _parquet(path: Path) -> Iterator["ParquetFile"]:
+    """The file; what is wrong with it becomes a `ValueError` that names it."""
+    from pyarrow import ArrowException
+    from pyarrow.parquet import ParquetFile
+
+    try:
+        with ParquetFile(path, page_checksum_verification=True) as file:
+            yield file
+    except (ArrowException, OSError) as error:
+        raise ValueError(f"{path} is damaged or no parquet ({error}).") from error
 
 
 def _labelled(paths: Sequence[Path]) -> dict[tuple[Any, ...], tuple[Path, int]]:
     """Where the label of a frame is: the file and the row."""
-    from pyarrow.parquet import ParquetFile
-
     found = {}
     for path in paths:
-        keys = ParquetFile(path).read(list(KEYS)).to_pylist()
+        with _parquet(path) as file:
+            keys = file.read(list(KEYS)).to_pylist()
         found |= {tuple(k.values()): (path, n) for n, k in enumerate(keys) if k[KEYS[2]] == FRONT}
     return found
 
 
-def _label(path: Path, number: int) -> tuple[bytes, int]:
+def _label(path: Path, number: int) -> tuple[Any, Any]:
     found = _labels(path)[number]
     return found[LABELS[0]], found[LABELS[1]]
 
@@ -101,9 +127,8 @@ def _label(path: Path, number: int) -> tuple[bytes, int]:
 @functools.lru_cache(maxsize=2)
 def _labels(path: Path) -> list[dict[str, Any]]:
     """The labels of a file, which has those of one drive of twenty seconds."""
-    from pyarrow.parquet import ParquetFile
-
-    return ParquetFile(path).read(list(LABELS)).to_pylist()
+    with _parquet(path) as file:
+        return file.read(list(LABELS)).to_pylist()
 
 
 def _of_frames(paths: Sequence[Path]) -> Iterator[Frame]:
