@@ -36,7 +36,7 @@ def picture(array):
 
 BAD_ROWS = {
     "it has no mask": lambda row: dict(mask=None),
-    "its image is damaged": lambda row: dict(image=row["image"] | {"bytes": b"no picture"}),
+    "its image is no picture": lambda row: dict(image=row["image"] | {"bytes": b"no picture"}),
     "its mask is damaged": lambda row: dict(
         mask=row["mask"] | {"bytes": row["mask"]["bytes"][:-30]}
     ),
