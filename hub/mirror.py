@@ -47,18 +47,9 @@ def mirror(
     target holds another mirror; what is finished stays.
     """
     known = release(dataset).splits
-    for split in splits:
-        if split not in known:
-            raise ValueError(f"{dataset} has no split {split!r}; it has {', '.join(known)}.")
+    _check(dataset, sources, target, splits)
     if limit is not None and limit < 1 or shard_mb < 1:
         raise ValueError(f"--limit and --shard-mb must be at least 1, got {limit} and {shard_mb}.")
-    for source in sources:
-        if isinstance(target, FolderTarget) and (
-            target.path.resolve().is_relative_to(source.resolve())
-        ):
-            raise ValueError(
-                f"--to {target.path} is in --source {source}; name a folder elsewhere."
-            )
     wanted = Manifest(dataset, fingerprint(sources), sorted(splits), limit, shard_mb)
     manifest = _continued(target, wanted)
     if manifest.finished:
@@ -90,6 +81,21 @@ def mirror(
                 full |= {split} if shard.rows == most else set()
         _finish(target, manifest, splits)
     return manifest
+
+
+def _check(dataset: str, sources: Sequence[Path], target: Target, splits: Sequence[str]) -> None:
+    """A `ValueError` for a split that there is none of, and for a target that is in a source: it
+    would be taken for another one the next time.
+    """
+    known = release(dataset).splits
+    for split in splits:
+        if split not in known:
+            raise ValueError(f"{dataset} has no split {split!r}; it has {', '.join(known)}.")
+    for source in sources if isinstance(target, FolderTarget) else ():
+        if target.path.resolve().is_relative_to(source.resolve()):
+            raise ValueError(
+                f"--to {target.path} is in --source {source}; name a folder elsewhere."
+            )
 
 
 @contextlib.contextmanager
