@@ -91,11 +91,12 @@ def _check(dataset: str, sources: Sequence[Path], target: Target, splits: Sequen
     for split in splits:
         if split not in known:
             raise ValueError(f"{dataset} has no split {split!r}; it has {', '.join(known)}.")
-    for source in sources if isinstance(target, FolderTarget) else ():
-        if target.path.resolve().is_relative_to(source.resolve()):
-            raise ValueError(
-                f"--to {target.path} is in --source {source}; name a folder elsewhere."
-            )
+    if isinstance(target, FolderTarget):
+        for source in sources:
+            if target.path.resolve().is_relative_to(source.resolve()):
+                raise ValueError(
+                    f"--to {target.path} is in --source {source}; name a folder elsewhere."
+                )
 
 
 @contextlib.contextmanager
