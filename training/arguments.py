@@ -1,4 +1,7 @@
-"""The command line of `training.run`."""
+"""The command line of `training.run`.
+
+Fields are described in comments above them: tyro joins their lines, and breaks them to the screen.
+"""
 
 import dataclasses
 from pathlib import Path
@@ -16,8 +19,11 @@ Recompute = Annotated[bool | None, tyro.conf.arg(metavar="{True,False}", help_be
 class What:
     """What to train."""
 
+    #: The scenes: tetrominoes, objects_room, clevr, clevrtex, multishapenet_easy or
+    #: waymo_open.
     dataset: str
-    """The scenes: tetrominoes, objects_room, clevr, clevrtex, multishapenet_easy or waymo_open."""
+    #: Where they are: drawn by this library, or in a mirror that python -m hub.mirror has
+    #: made, which is streamed.
     data: Annotated[
         str | None,
         tyro.conf.arg(
@@ -25,66 +31,65 @@ class What:
             help_behavior_hint="(default: the dataset's own mirror, else procedural)",
         ),
     ] = None
-    """Where they are: drawn by this library, or in a mirror that python -m hub.mirror has made,
-    which is streamed."""
+    #: The symmetry of the slots: sa (none), isa-t (translation), isa-ts (and scale),
+    #: isa-tsr (and rotation).
     variant: str = "isa-t"
-    """The symmetry of the slots: sa (none), isa-t (translation), isa-ts (and scale), isa-tsr (and
-    rotation)."""
+    #: The recipe: paper (as published), paper-resnet (its second encoder, for CLEVRTex),
+    #: quick (a small model, ten minutes on two cores) or auto (quick where there is one and
+    #: no GPU or TPU, else paper). python -m training.presets prints them all.
     preset: str = "auto"
-    """The recipe: paper (as published), paper-resnet (its second encoder, for CLEVRTex), quick (a
-    small model, ten minutes on two cores) or auto (quick where there is one and no GPU or TPU,
-    else paper). python -m training.presets prints them all."""
+    #: Of weights, order of images and initial frames; the scenes stay the same.
     seed: int = 0
-    """Of weights, order of images and initial frames; the scenes stay the same."""
 
 
 @dataclasses.dataclass(frozen=True)
 class HowMuch:
     """How much of it."""
 
+    #: Updates of the weights.
     steps: OfPreset = None
-    """Updates of the weights."""
+    #: Images in each step.
     batch_size: OfPreset = None
-    """Images in each step."""
+    #: Images in the training set, the first ones there are.
     train_examples: OfPreset = None
-    """Images in the training set, the first ones there are."""
 
 
 @dataclasses.dataclass(frozen=True)
 class How:
     """How it is computed."""
 
+    #: What convolutions and matrix products compute in: float32, or bfloat16 for a GPU or
+    #: TPU, with parameters, softmax, normalisation, frames and loss in float32.
     dtype: Annotated[str | None, tyro.conf.arg(metavar="STR", help_behavior_hint=_HINT)] = None
-    """What convolutions and matrix products compute in: float32, or bfloat16 for a GPU or TPU, with
-    parameters, softmax, normalisation, frames and loss in float32."""
+    #: Whether the decoder holds one slot's layers at a time and computes them twice: a
+    #: tenth of the memory. False where memory is plenty, or on a CPU, whose compiler is
+    #: slow at it.
     recompute: Recompute = None
-    """Whether the decoder holds one slot's layers at a time and computes them twice: a tenth of the
-    memory. False where memory is plenty, or on a CPU, whose compiler is slow at it."""
 
+    #: Decode the training images of a mirror once, and keep them in memory.
     cache: bool = False
-    """Decode the training images of a mirror once, and keep them in memory."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Where:
     """Where it goes."""
 
+    #: Folder for the model, its scores, pictures and checkpoints.
     out: Annotated[
         Path | None,
         tyro.conf.arg(
             metavar="FOLDER", help_behavior_hint="(default: runs/DATASET-VARIANT-seedSEED)"
         ),
     ] = None
-    """Folder for the model, its scores, pictures and checkpoints."""
+    #: Continue the run in that folder from its last checkpoint.
     resume: bool = False
-    """Continue the run in that folder from its last checkpoint."""
+    #: Steps between checkpoints, each with a look at 200 validation images.
     eval_every: int = 1000
-    """Steps between checkpoints, each with a look at 200 validation images."""
+    #: Repo of the Hugging Face Hub for model, card, scores and pictures, in one commit at
+    #: the end; made at once if it is not there. Log in first: hf auth login, or HF_TOKEN.
     push_to_hub: Annotated[
         str | None, tyro.conf.arg(metavar="USER/NAME", help_behavior_hint="(default: nowhere)")
     ] = None
-    """Repo of the Hugging Face Hub for model, card, scores and pictures, in one commit at the end;
-    made at once if it is not there. Log in first: hf auth login, or HF_TOKEN."""
 
 
 @dataclasses.dataclass(frozen=True)

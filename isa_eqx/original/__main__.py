@@ -25,11 +25,12 @@ def main(
 ) -> None:
     """Write a checkpoint of the authors' release as a folder for ISA.from_pretrained.
 
+    Names are clevr, clevrtex (with a ResNet), clevrtex_simplecnn, msne, objects_room, wo or
+    tetrominoes, followed by _sa, _isa_t, _isa_ts, _isa_ts_v2 or _isa_trs.
+
     Args:
         ckpt: The Flax file, e.g. clevr_isa_ts/ckpt-0.flax of ondrejbiza/isa on the Hub.
-        name: The name of its folder there, which says what model it is: clevr, clevrtex (with a
-            ResNet), clevrtex_simplecnn, msne, objects_room, wo or tetrominoes, followed by _sa,
-            _isa_t, _isa_ts, _isa_ts_v2 or _isa_trs.
+        name: The name of its folder there, which says what model it is.
         out: The folder to make; it must be new or empty.
     """
     try:
