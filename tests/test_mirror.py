@@ -132,6 +132,17 @@ def test_of_each_split_so_many_rows(tmp_path):
     assert before == {path: path.stat().st_mtime_ns for path in (tmp_path / "mirror").rglob("*")}
 
 
+def test_a_hidden_file_makes_no_other_release(released, tmp_path):
+    dataset, _, source, *_ = released["clevrtex"]
+    shutil.copytree(source, tmp_path / "source")
+    done = mirrored(dataset, tmp_path / "source", tmp_path / "mirror")
+    (tmp_path / "source/.DS_Store").write_bytes(b"desktop")
+    assert mirrored(dataset, tmp_path / "source", tmp_path / "mirror") == done
+    (tmp_path / "source/CLEVRTEX_full_000009.png").write_bytes(b"another")
+    with pytest.raises(ValueError, match="holds another mirror: its source is"):
+        mirrored(dataset, tmp_path / "source", tmp_path / "mirror")
+
+
 def small_shards(call):
     import hub.mirror
 

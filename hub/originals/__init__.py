@@ -33,8 +33,11 @@ def rows(dataset: str, sources: Sequence[Path], split: str) -> Iterator[Row]:
 
 
 def fingerprint(sources: Sequence[Path]) -> str:
-    """Of the names and sizes of all files, to tell a release from another."""
+    """Of the names and sizes of all files, to tell a release from another; but for hidden ones,
+    which a desktop may put there at any time.
+    """
     files = [(source.parent, source) for source in sources if source.is_file()]
     files += [(s, path) for s in sources for path in sorted(s.rglob("*")) if path.is_file()]
-    names = [f"{path.relative_to(base)} {path.stat().st_size}" for base, path in files]
+    named = [(path.relative_to(base), path.stat().st_size) for base, path in files]
+    names = [f"{name} {size}" for name, size in named if not name.name.startswith(".")]
     return hashlib.sha256("\n".join(names).encode("utf-8", "surrogateescape")).hexdigest()
