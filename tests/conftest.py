@@ -6,6 +6,7 @@ import copy
 import os
 import re
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -45,6 +46,17 @@ os.environ |= {
     "HF_HUB_ETAG_TIMEOUT": "2",
     "HF_HUB_DOWNLOAD_TIMEOUT": "2",
 }
+
+# What a test looks for elsewhere: libraries do, for a server that counts or greets.
+_elsewhere: list[str] = []
+
+
+def _noted(event: str, arguments: tuple) -> None:
+    if event == "socket.getaddrinfo" and arguments[0] not in ("127.0.0.1", "localhost"):
+        _elsewhere.append(str(arguments[0]))
+
+
+sys.addaudithook(_noted)
 
 # Compiling takes longer than running, and small models run fast however they are compiled.
 # What the compiler may change is tested `fully_optimised`.
@@ -142,6 +154,14 @@ def of_rounds(attention: SlotAttention, count: int) -> SlotAttention:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The slow ones first, so that processes side by side end together."""
     items.sort(key=lambda item: item.path.stem not in ("test_parity", "test_run"))
+
+
+@pytest.fixture(autouse=True)
+def no_network() -> Iterator[None]:
+    """A test that looks for another machine has failed."""
+    yield
+    found, _elsewhere[:] = _elsewhere.copy(), []
+    assert not found
 
 
 @contextlib.contextmanager

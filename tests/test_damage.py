@@ -1,7 +1,9 @@
 """What is wrong with a mirror is said in a sentence that names the file, or the row."""
 
 import dataclasses
+import itertools
 import json
+import re
 import shutil
 
 import numpy as np
@@ -106,16 +108,20 @@ def test_a_file_that_is_not_whole_is_named(tetrominoes, tmp_path, harm):
     assert str(file) in str(error.value)
 
 
-def test_fewer_rows_than_the_mirror_says_are_an_error(tetrominoes, tmp_path):
-    shutil.copytree(tetrominoes, tmp_path / "fewer")
-    file = tmp_path / "fewer/data/validation-00000.parquet"
+@pytest.mark.parametrize("count", [30, 130])
+def test_other_rows_than_the_mirror_says_are_an_error(tetrominoes, tmp_path, count):
+    shutil.copytree(tetrominoes, tmp_path / "other")
+    file = tmp_path / "other/data/validation-00000.parquet"
     table = pq.read_table(file)
-    pq.write_table(table[:30], file)
-    with pytest.raises(ValueError, match="has 30 rows of validation, not 100 as its mirror"):
-        load("tetrominoes", "validation", data=str(tmp_path / "fewer"))
-    with pytest.raises(ValueError, match="has 30 rows of validation, not 100"):
-        fewer = opened(str(tmp_path / "fewer"), "tetrominoes")
-        list(shuffled(fewer, "validation", None, 0, Cursor()))
+    pq.write_table(pa.concat_tables([table, table])[:count], file)
+    said = f"{file} has not the 100 rows that mirror.json says; make the mirror again"
+    with pytest.raises(ValueError, match=re.escape(said)):
+        load("tetrominoes", "validation", data=str(tmp_path / "other"))
+    if count < 100:  # more are not noticed, as a stream stops at what is said
+        other = opened(str(tmp_path / "other"), "tetrominoes")
+        with pytest.raises(ValueError, match=re.escape(said)):
+            list(itertools.islice(shuffled(other, "validation", None, 0, Cursor()), 100))
+    assert len(load("tetrominoes", "validation", 20, data=str(tmp_path / "other"))) == 20
 
 
 def test_what_cannot_be_trained_on_is_said_before_anything_is_read(released, tmp_path):

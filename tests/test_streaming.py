@@ -16,7 +16,7 @@ from hub.mirror import mirror
 from hub.targets import chosen_target
 from training import presets
 from training.arguments import parse
-from training.data import Cursor, settled
+from training.data import Cursor, order, settled
 from training.data.mirrored import opened
 from training.data.stream import rows, shuffled
 from training.presets import Preset
@@ -137,6 +137,16 @@ def test_no_row_is_lost_or_repeated_when_the_connection_drops(pushed, what):
     assert indices == [row["index"] for row, _ in itertools.islice(calm, 2 * TRAIN)]
     for epoch in (indices[:TRAIN], indices[TRAIN:]):
         assert sorted(epoch) == list(range(COUNT - TRAIN, COUNT))
+
+
+def test_what_is_resumed_fetches_no_file_of_which_nothing_is_left(pushed, monkeypatch):
+    monkeypatch.setattr(order, "BUFFER", 4)
+    found = opened(REPO, "clevr")
+    whole = list(itertools.islice(shuffled(found, "train", None, 0, Cursor()), TRAIN))
+    HUB.requests.clear()
+    stream = shuffled(found, "train", None, 0, whole[-2][1])
+    assert next(stream) == whole[-1]
+    assert 1 <= sum("GET" in r and "/resolve/" in r for r in HUB.requests) <= 2  # of six
 
 
 @pytest.mark.parametrize(

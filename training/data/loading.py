@@ -135,16 +135,14 @@ def _gathered(
 ) -> tuple[np.ndarray, ...]:
     count = mirror.count(split, most)
     made = _decoded(decode, rows(mirror, split, most, columns))
-    arrays, number = (), 0
+    arrays: tuple[np.ndarray, ...] = ()
     with contextlib.closing(made):
         bar = tqdm(made, total=count, unit="row", desc=split, leave=False, dynamic_ncols=True)
-        for number, parts in enumerate(bar, start=1):
+        for number, parts in enumerate(bar):
             if not arrays:
                 arrays = tuple(np.empty((count, *part.shape), part.dtype) for part in parts)
                 size = sum(array.nbytes for array in arrays)
                 bar.set_postfix_str(f"{size / 1e9:.2f} GB")
             for array, part in zip(arrays, parts, strict=True):
-                array[number - 1] = part
-    if number != count:
-        raise mirror.has_only(number, split)
+                array[number] = part
     return arrays

@@ -1,6 +1,7 @@
 """Scenes of a mirror made by `hub.mirror`, in a folder or in a dataset repo of the Hub."""
 
 import dataclasses
+import itertools
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,30 +17,30 @@ class Mirror:
     """Where rows are.
 
     - `name`: the folder, or the repo with its commit: what a run's files say of its data.
-    - `files`: of each split, by path or address. `rows`: how many those hold.
+    - `files`: of each split, the path or address of each, and how many rows it has.
     - `finished`: whether `hub.mirror` came to its end.
     """
 
     name: str
     dataset: str
-    files: Mapping[str, list[str]]
-    rows: Mapping[str, int]
+    files: Mapping[str, Mapping[str, int]]
     finished: bool
+
+    def counts(self, split: str, most: int | None = None) -> list[int]:
+        """How many rows of each file are among the first so many of a split; of files that have one
+        among them. A `ValueError` if there is none.
+        """
+        if split not in self.files:
+            raise ValueError(
+                f"{self.name} has no row of split {split!r}; it has {', '.join(self.files)}."
+            )
+        ends = list(itertools.accumulate(self.files[split].values()))
+        ends = [end if most is None else min(end, most) for end in ends]
+        return [count for count in map(int.__sub__, ends, [0, *ends]) if count]
 
     def count(self, split: str, most: int | None = None) -> int:
         """How many rows of a split there are, at most so many; a `ValueError` if it has none."""
-        if split not in self.rows:
-            raise ValueError(
-                f"{self.name} has no row of split {split!r}; it has {', '.join(self.rows)}."
-            )
-        return self.rows[split] if most is None else min(most, self.rows[split])
-
-    def has_only(self, count: int, split: str) -> ValueError:
-        """The error that so many rows were found, other than `rows` says."""
-        return ValueError(
-            f"{self.name} has {count} rows of {split}, not {self.rows[split]} as its {MANIFEST} "
-            "says; make it again."
-        )
+        return sum(self.counts(split, most))
 
 
 def opened(name: str, dataset: str) -> Mirror:
@@ -52,14 +53,12 @@ def opened(name: str, dataset: str) -> Mirror:
     manifest = Manifest.from_json(_manifest_file(place).read_text())
     if manifest.dataset != dataset:
         raise ValueError(f"{name} is a mirror of {manifest.dataset}, not of {dataset}.")
-    files: dict[str, list[str]] = {}
-    rows: dict[str, int] = {}
+    files: dict[str, dict[str, int]] = {}
     for shard in manifest.shards:
         if shard.rows:
-            files.setdefault(shard.split, []).append(_address(place, shard.file))
-            rows[shard.split] = rows.get(shard.split, 0) + shard.rows
+            files.setdefault(shard.split, {})[_address(place, shard.file)] = shard.rows
     said = name if isinstance(place, Folder) else f"{place.repo_id}@{place.commit}"
-    return Mirror(said, dataset, files, rows, manifest.finished)
+    return Mirror(said, dataset, files, manifest.finished)
 
 
 def _manifest_file(place: Folder | Repo) -> Path:

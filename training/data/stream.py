@@ -1,23 +1,25 @@
 """The rows of a mirror through `datasets`: in order, or shuffled without end."""
 
 import contextlib
-import traceback
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
+from jaxtyping import Int
 from pyarrow import ArrowException
 
 from hub.errors import explained
 from hub.rows import Row, features
+from hub.shards import MANIFEST
 
 from .mirrored import Mirror
+from .order import epoch_order
 from .scenes import Cursor
 
 if TYPE_CHECKING:
-    from datasets import IterableDataset
+    from pyarrow import Table
 
-BUFFER = 1024  # rows among which the next one is drawn
+GROUP = 64  # rows that are taken at once
 LOOKED_AT = "image", "mask", "index"  # of the columns; the others are not even fetched
 TRAINED_ON = "image", "index"
 
@@ -30,7 +32,8 @@ def rows(
     Raises a `ValueError` with the splits there are for one that is not there, or with the file
     that is damaged; a `ConnectionError` if the Hub does not answer.
     """
-    return _read(_stream(mirror, split, most, columns), mirror.name)
+    found = _Files(mirror, split, most, columns)
+    return found.read(range(len(found.counts)))
 
 
 def shuffled(
@@ -46,77 +49,92 @@ def shuffled(
     """Rows without end, of `TRAINED_ON`, in another order every epoch, each with the cursor after
     it; errors as of `rows`.
 
-    The order depends on `seed` and the epoch only, so a stream that begins at such a cursor goes on
-    as the one it came from did; the rows of the epoch before it are read once more, not decoded.
-    Of several hosts each gets a part of every epoch, and no row goes to two.
+    The order is `epoch_order`'s, so a stream that begins at such a cursor goes on as the one it
+    came from did, and reads no file again of which nothing is left. Of several hosts each gets a
+    part of every epoch, and no row goes to two.
     """
-    from datasets.distributed import split_dataset_by_node
-
-    found = _stream(mirror, split, most, TRAINED_ON)
-    part = split_dataset_by_node(found, rank=host, world_size=hosts)
+    found = _Files(mirror, split, most, TRAINED_ON)
+    if sum(found.counts) < hosts:
+        raise ValueError(f"{mirror.name} has too few rows of {split} for {hosts} hosts.")
     epoch, done = cursor.epoch, cursor.row
     while True:
-        # A generator of its own, as `set_epoch` says nothing to what comes before a `skip`. One
-        # shard at a time, as opening many at once costs seconds an epoch.
-        mixed = part.shuffle(
-            generator=np.random.default_rng((seed, epoch)),
-            buffer_size=BUFFER,
-            max_buffer_input_shards=1,
-        )
-        number = done
-        for number, row in enumerate(_read(mixed.skip(done), mirror.name), start=done + 1):
-            yield row, Cursor(epoch, number)
-        if hosts == 1 and number != mirror.count(split, most):
-            raise mirror.has_only(number, split)
-        if number == 0:
-            raise ValueError(f"{mirror.name} has too few rows of {split} for {hosts} hosts.")
+        files, order = epoch_order(found.counts, seed, epoch, host, hosts)
+        left = order[done:]
+        first = int(min(left, default=0))
+        for row in _handed(found.read(files, first), first, left):
+            done += 1
+            yield row, Cursor(epoch, done)
         epoch, done = epoch + 1, 0
 
 
-def _stream(
-    mirror: Mirror, split: str, most: int | None, columns: Sequence[str]
-) -> "IterableDataset":
-    from datasets import load_dataset
-    from pyarrow.dataset import ParquetFragmentScanOptions
-
-    count = mirror.count(split, most)
-    with _naming(mirror.name):
-        found = load_dataset(
-            "parquet",
-            data_files={split: mirror.files[split]},
-            split=split,
-            streaming=True,
-            features=features(),
-            columns=list(columns),
-            fragment_scan_options=ParquetFragmentScanOptions(page_checksum_verification=True),
-        ).decode(False)
-    return found.take(count) if count < mirror.rows[split] else found
+def _handed(coming: Iterator[Row], first: int, order: Int[np.ndarray, " n"]) -> Iterator[Row]:
+    """Rows in this order of their places, the first of which is where they come from."""
+    is_left = np.zeros(1 + max(order, default=0), bool)
+    is_left[order] = True
+    held: dict[int, Row] = {}
+    numbered = enumerate(coming, start=first)
+    for place in order.tolist():
+        while place not in held:
+            number, row = next(numbered)
+            if is_left[number]:
+                held[number] = row
+        yield held.pop(place)
 
 
-def _read(stream: "IterableDataset", name: str) -> Iterator[Row]:
-    with _naming(name):
-        yield from stream
+class _Files:
+    """The first so many rows of a split, file by file; `counts` has how many each file gives."""
+
+    def __init__(self, mirror: Mirror, split: str, most: int | None, columns: Sequence[str]):
+        from datasets import IterableDataset, NamedSplit
+        from pyarrow.dataset import ParquetFragmentScanOptions
+
+        self.counts = mirror.counts(split, most)
+        self._files = list(mirror.files[split].items())
+        with _naming(mirror.name):
+            # Unlike `load_dataset`, this does not look a server up to count what is in a folder.
+            found = IterableDataset.from_parquet(
+                list(mirror.files[split]),
+                NamedSplit(split),
+                features(),
+                columns=list(columns),
+                fragment_scan_options=ParquetFragmentScanOptions(page_checksum_verification=True),
+            )
+        # Tables of rows, as `datasets` takes its time over a single one.
+        self._found = found.decode(False).with_format("arrow")
+
+    def read(self, files: Iterable[int], first: int = 0) -> Iterator[Row]:
+        """The rows of the files in this order, but for the first so many."""
+        for file in files:
+            start, first = min(first, self.counts[file]), max(first - self.counts[file], 0)
+            if start < self.counts[file]:
+                yield from self._read(file, start)
+
+    def _read(self, file: int, start: int) -> Iterator[Row]:
+        name, count = self._files[file]
+        shard = self._found.shard(len(self._files), file).skip(start)
+        number, end = start, self.counts[file]
+        with _naming(name):
+            for table in cast("Iterator[Table]", shard.iter(GROUP)):
+                yield from table.to_pylist()[: end - number]
+                number += len(table)
+                if number > end:
+                    break
+        if number < end or number > count:
+            raise ValueError(
+                f"{name} has not the {count} rows that {MANIFEST} says; make the mirror again."
+            )
 
 
 @contextlib.contextmanager
-def _naming(name: str) -> Iterator[None]:
-    """Say what is wrong with which file of a mirror, and what to do."""
+def _naming(what: str) -> Iterator[None]:
+    """Say what is wrong with this file or mirror, and what to do."""
     try:
         yield
     except Exception as error:
-        file = _read_when(error) or name
         # What pyarrow finds is of no kind of its own; what the network does always is.
         if isinstance(error, ArrowException | FileNotFoundError) or type(error) is OSError:
             raise ValueError(
-                f"{file} is damaged or gone ({error}); if it stays so, make it again."
+                f"{what} is damaged or gone ({error}); if it stays so, make it again."
             ) from error
-        with explained(f"reading {file}", f"{file} is not there, or not for this user"):
+        with explained(f"reading {what}", f"{what} is not there, or not for this user"):
             raise
-
-
-def _read_when(error: Exception) -> str | None:
-    """The file that `datasets` was reading when it happened, which not every error says."""
-    for frame, _ in traceback.walk_tb(error.__traceback__):
-        if frame.f_code.co_name == "_generate_tables" and "file" in frame.f_locals:
-            return str(frame.f_locals["file"])
-    return None
