@@ -109,6 +109,9 @@ def test_waymo_goes_to_private_repos_only(monkeypatch, tmp_path):
     monkeypatch.setenv("HF_TOKEN", STRANGER)
     with pytest.raises(ValueError, match="no such repo, or a private one"):
         opened("user/waymo", "waymo_open")
+    monkeypatch.setenv("HF_TOKEN", OWNER)
+    found = opened("user/waymo", "waymo_open")
+    assert all(len(list(rows(found, split))) == found.count(split) for split in found.files)
 
 
 def test_it_streams_and_pins_its_commit(pushed, capsys):
