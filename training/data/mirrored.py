@@ -27,8 +27,8 @@ class Mirror:
     finished: bool
 
     def counts(self, split: str, most: int | None = None) -> list[int]:
-        """How many rows of each file are among the first so many of a split; of files that have one
-        among them. A `ValueError` if there is none.
+        """How many rows of each file are among the first so many of a split; a `ValueError` if it
+        has none.
         """
         if split not in self.files:
             raise ValueError(
@@ -36,7 +36,7 @@ class Mirror:
             )
         ends = list(itertools.accumulate(self.files[split].values()))
         ends = [end if most is None else min(end, most) for end in ends]
-        return [count for count in map(int.__sub__, ends, [0, *ends]) if count]
+        return list(map(int.__sub__, ends, [0, *ends]))
 
     def count(self, split: str, most: int | None = None) -> int:
         """How many rows of a split there are, at most so many; a `ValueError` if it has none."""
