@@ -64,6 +64,6 @@ def filled(folder: Path, dataset: str, size: Size, count: int) -> Path:
             yield Record("", "train", 0.0, lambda: None), made | dict(index=index)
 
     shard = write_shard(folder, 0, "train", records(), most_bytes=1 << 40, most_rows=count)
-    manifest = Manifest(dataset, "", [], None, 200, [shard], finished=True)
+    manifest = Manifest(dataset, "", "", [], None, 200, [shard], finished=True)
     (folder / MANIFEST).write_text(manifest.to_json())
     return folder

@@ -55,6 +55,13 @@ def atomic_folder(path: Path) -> Iterator[Path]:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
+def remove_unfinished(folder: Path, *names: str) -> None:
+    """Remove what `atomic_file` left of such files, which may be patterns, when it was killed."""
+    for name in names:
+        for temporary in folder.glob(f".{name}.*"):
+            temporary.unlink()
+
+
 def _sync(path: Path) -> None:
     descriptor = os.open(path, os.O_RDONLY)
     try:

@@ -1,6 +1,5 @@
 """Mirror a dataset: `python -m hub.mirror clevr --source FILE --to user/isa-clevr`."""
 
-import collections
 import contextlib
 import dataclasses
 import itertools
@@ -15,13 +14,14 @@ import tyro
 from tyro.conf import Positional
 
 from .ahead import in_threads
-from .files import atomic_file
+from .files import atomic_file, remove_unfinished
 from .mirror_card import SAMPLES, dataset_card, draw_samples
-from .originals import Record, fingerprint, records, release
+from .originals import fingerprints, records, release
 from .progress import Progress
 from .rows import Row
 from .shards import MANIFEST, Manifest, Shard, write_shard
-from .targets import FolderTarget, Target, chosen_target
+from .targets import Target, chosen_target
+from .unfinished import check, continued, left
 from .upload import CARD
 
 THREADS = os.cpu_count() or 1
@@ -47,16 +47,17 @@ def mirror(
     target holds another mirror; what is finished stays.
     """
     known = release(dataset).splits
-    _check(dataset, sources, target, splits)
+    check(dataset, sources, target, splits)
     if limit is not None and limit < 1 or shard_mb < 1:
         raise ValueError(f"--limit and --shard-mb must be at least 1, got {limit} and {shard_mb}.")
-    wanted = Manifest(dataset, fingerprint(sources), sorted(splits), limit, shard_mb)
-    manifest = _continued(target, wanted)
+    wanted = Manifest(dataset, *fingerprints(sources), sorted(splits), limit, shard_mb)
+    manifest = continued(target, wanted)
     if manifest.finished:
         return manifest
     full = {split for split in known if limit is not None and manifest.done(split)[2] >= limit}
-    left = _left(records(dataset, sources), manifest, full, set(splits or known))
-    made = in_threads(lambda record: (record, record.row()), left, THREADS, 4 * THREADS)
+    there: set[str] = set()  # the splits that the source has
+    todo = left(records(dataset, sources), manifest, full, set(splits or known), there)
+    made = in_threads(lambda record: (record, record.row()), todo, THREADS, 4 * THREADS)
     done = sum(shard.rows for shard in manifest.shards)
     if done:
         print(f"Going on after {_shards(manifest.shards)}, {done:,} rows.")
@@ -67,8 +68,8 @@ def mirror(
         Progress(dataset, done) as progress,
     ):
         _write(folder, manifest)  # what else is in the folder from here on is known to be ours
-        for unfinished in (folder / "data").glob(".*.parquet.*"):  # of a run that was killed
-            unfinished.unlink()
+        remove_unfinished(folder, MANIFEST, CARD, SAMPLES)
+        remove_unfinished(folder / "data", "*.parquet")
         for split, group in itertools.groupby(made, lambda pair: pair[0].split):
             for pair in group:
                 number, _, rows = manifest.done(split)
@@ -79,24 +80,8 @@ def mirror(
                 shard = write_shard(folder, number, split, rest, shard_mb * MEGABYTE, most)
                 _keep(target, folder, manifest, shard, progress.samples[split])
                 full |= {split} if shard.rows == most else set()
-        _finish(target, manifest, splits)
+        _finish(target, manifest, splits, there)
     return manifest
-
-
-def _check(dataset: str, sources: Sequence[Path], target: Target, splits: Sequence[str]) -> None:
-    """A `ValueError` for a split that there is none of, and for a target that is in a source: it
-    would be taken for another one the next time.
-    """
-    known = release(dataset).splits
-    for split in splits:
-        if split not in known:
-            raise ValueError(f"{dataset} has no split {split!r}; it has {', '.join(known)}.")
-    if isinstance(target, FolderTarget):
-        for source in sources:
-            if target.path.resolve().is_relative_to(source.resolve()):
-                raise ValueError(
-                    f"--to {target.path} is in --source {source}; name a folder elsewhere."
-                )
 
 
 @contextlib.contextmanager
@@ -117,38 +102,6 @@ def _shards(shards: Sequence[Shard]) -> str:
     return f"{count} finished shard{'s' * (count != 1)}"
 
 
-def _continued(target: Target, wanted: Manifest) -> Manifest:
-    """What is finished of a mirror, or the manifest of a new one."""
-    found = target.manifest()
-    if found is None:
-        target.claim()
-    if found is None or not found.shards:
-        return wanted
-    for name in ("dataset", "source", "splits", "limit", "shard_mb"):
-        there, here = getattr(found, name), getattr(wanted, name)
-        if there != here:
-            raise ValueError(
-                f"{target.name} holds another mirror: its {name} is {there!r:.60}, here it is "
-                f"{here!r:.60}; name another --to, or go on with the same."
-            )
-    return found
-
-
-def _left(
-    found: Iterator[Record], manifest: Manifest, full: set[str], splits: set[str]
-) -> Iterator[Record]:
-    """The records of these splits that are not finished; none of a split that is full."""
-    seen: collections.Counter[str] = collections.Counter()
-    done = {split: manifest.done(split)[1] for split in splits}
-    for record in found:
-        if splits <= full:
-            return
-        if record.split in splits - full:
-            seen[record.split] += 1
-            if seen[record.split] > done[record.split]:
-                yield record
-
-
 def _keep(
     target: Target, folder: Path, manifest: Manifest, shard: Shard, samples: Sequence[Row]
 ) -> None:
@@ -158,7 +111,9 @@ def _keep(
         files.append(shard.file)
     else:
         (folder / shard.file).unlink()
-    if samples and not any(kept.rows for kept in manifest.shards):
+    kept = manifest.shards
+    is_better = shard.masks and not any(other.masks for other in kept)
+    if samples and (is_better or not any(other.rows for other in kept)):
         draw_samples(samples, folder / SAMPLES)
         files.append(SAMPLES)
     _write(folder, dataclasses.replace(manifest, shards=[*manifest.shards, shard]))
@@ -166,20 +121,20 @@ def _keep(
     manifest.shards.append(shard)
 
 
-def _finish(target: Target, manifest: Manifest, splits: Sequence[str]) -> None:
+def _finish(target: Target, manifest: Manifest, splits: Sequence[str], there: set[str]) -> None:
     """Write the card; a `ValueError` if a split that was asked for is empty."""
     rows = {split: manifest.done(split)[2] for split in splits}
     empty = [split for split, count in rows.items() if not count]
-    found = sorted({shard.split for shard in manifest.shards if shard.rows})
-    if empty or not found:
+    if empty or not any(shard.rows for shard in manifest.shards):
         raise ValueError(
             f"the source has no row of split {' or '.join(empty) or 'train'}; it has "
-            f"{', '.join(found) or 'none at all'}."
+            f"{', '.join(sorted(there.difference(empty))) or 'none at all'}."
         )
     manifest.finished = True
     with target.folder() as folder:
         with atomic_file(folder / CARD) as path:
-            path.write_text(dataset_card(manifest, target.name), encoding="utf-8")
+            # What a folder is called may be no UTF-8.
+            path.write_text(dataset_card(manifest, target.name), "utf-8", "backslashreplace")
         _write(folder, manifest)
         target.put(folder, [CARD, MANIFEST], "Finish the mirror")
 

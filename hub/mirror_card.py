@@ -1,5 +1,6 @@
 """The card of a mirror, and some of its scenes to look at."""
 
+import shlex
 import textwrap
 from collections.abc import Sequence
 from pathlib import Path
@@ -127,7 +128,7 @@ def _text(manifest: Manifest, splits: dict[str, dict[str, Any]], name: str) -> s
 none, which become background) are means over the rows with a mask.
 
 ```
-python -m training.run --dataset {manifest.dataset} --data {name}
+python -m training.run --dataset {manifest.dataset} --data {shlex.quote(name)}
 ```
 
 ## Licence

@@ -11,6 +11,15 @@ from .rows import Row
 Made = tuple[Record, Row | None]
 
 
+def _remember(row: Row, samples: list[Row], most: int) -> None:
+    """Add a row to the first ones, of which one without a mask makes room for one that has it."""
+    blank = next((place for place, other in enumerate(samples) if not other["has_mask"]), None)
+    if len(samples) < most:
+        samples.append(row)
+    elif row["has_mask"] and blank is not None:
+        samples[blank] = row
+
+
 class Progress:
     """A bar of rows, `done` of which were there before; and the first ones of each split."""
 
@@ -23,8 +32,8 @@ class Progress:
     def watch(self, made: Iterator[Made], samples: int) -> Iterator[Made]:
         """The same, shown on the bar as they are taken; so many rows of a split are remembered."""
         for record, row in made:
-            if row is not None and len(self.samples[record.split]) < samples:
-                self.samples[record.split].append(row)
+            if row is not None:
+                _remember(row, self.samples[record.split], samples)
             self._show(record.part, int(row is not None))
             yield record, row
 

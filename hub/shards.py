@@ -38,13 +38,24 @@ class Shard:
     overlap_pixels: int = 0
     uncovered_pixels: int = 0
 
+    def __post_init__(self) -> None:
+        file, split, *sums = dataclasses.astuple(self)
+        if not (isinstance(file, str) and isinstance(split, str)):
+            raise ValueError(f"a file and a split are strings, got {file!r:.40} and {split!r:.40}")
+        if not all(isinstance(number, int) and number >= 0 for number in sums):
+            raise ValueError(f"the figures of {file} are whole numbers, got {sums!r:.80}")
+
 
 @dataclasses.dataclass
 class Manifest:
-    """What a mirror is made of: the command's arguments that matter, and the finished shards."""
+    """What a mirror is made of: the command's arguments that matter, and the finished shards.
+
+    - `source`, `sizes`: fingerprints of the names and of the sizes of the source's files.
+    """
 
     dataset: str
     source: str
+    sizes: str
     splits: list[str]
     limit: int | None
     shard_mb: int
@@ -56,13 +67,13 @@ class Manifest:
         return json.dumps(dataclasses.asdict(self), indent=1) + "\n"
 
     @classmethod
-    def from_json(cls, text: str) -> "Manifest":
-        """The manifest of such a text; a `ValueError` if it is none."""
+    def read(cls, path: Path, mirror: str) -> "Manifest":
+        """The manifest in such a file; a `ValueError` that names the mirror if it is none."""
         try:
-            fields = json.loads(text)
+            fields = json.loads(path.read_text("utf-8"))
             return cls(**fields | {"shards": [Shard(**shard) for shard in fields["shards"]]})
         except (ValueError, TypeError, KeyError) as error:
-            raise ValueError(f"{MANIFEST} is damaged ({error}).") from error
+            raise ValueError(f"{MANIFEST} of {mirror} is damaged ({error}).") from error
 
     def done(self, split: str) -> tuple[int, int, int]:
         """Files, records and rows of a split that are finished."""
@@ -90,7 +101,8 @@ def write_shard(
     with (
         _naming_the_last() as taken,
         atomic_file(folder / shard.file) as path,
-        ParquetWriter(path, schema, write_page_checksum=True) as writer,
+        path.open("wb") as file,  # as Arrow opens no name that is not UTF-8
+        ParquetWriter(file, schema, write_page_checksum=True) as writer,
     ):
         waiting: list[tuple[Record, Row]] = []
         for record, row in made:

@@ -26,14 +26,21 @@ class FolderTarget:
         return str(self.path)
 
     def claim(self) -> None:
-        """A `ValueError` if the folder holds something else."""
-        if self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir())):
+        """A `ValueError` if the folder holds something else, but for hidden files: those of a
+        desktop, or of a run that was killed.
+        """
+        if "::" in os.path.abspath(self.path):
+            raise ValueError(f"{self.path} could not be read: '::' joins two addresses; rename it.")
+        if self.path.exists() and (
+            not self.path.is_dir()
+            or any(not path.name.startswith(".") for path in self.path.iterdir())
+        ):
             raise ValueError(f"{self.path} is not empty and holds no mirror; name another --to.")
 
     def manifest(self) -> Manifest | None:
         """That of an earlier run, if there was one."""
         file = self.path / MANIFEST
-        return Manifest.from_json(file.read_text()) if file.is_file() else None
+        return Manifest.read(file, self.name) if file.is_file() else None
 
     @contextlib.contextmanager
     def folder(self) -> Iterator[Path]:
@@ -72,9 +79,8 @@ class RepoTarget:
         self.claim()
         if not HfApi().file_exists(self.repo_id, MANIFEST, repo_type="dataset"):
             return None
-        return Manifest.from_json(
-            source(self.repo_id, repo_type="dataset").fetch(MANIFEST, _MOST).read_text()
-        )
+        file = source(self.repo_id, repo_type="dataset").fetch(MANIFEST, _MOST)
+        return Manifest.read(file, self.name)
 
     @contextlib.contextmanager
     def folder(self) -> Iterator[Path]:

@@ -193,13 +193,13 @@ def _waymo_frames(count, seed=7):
         yield jpeg, decoded, encoded(panoptic) if n % 2 == 0 else None, labels
 
 
-def waymo_tables(folder, count=4, name="training"):
+def waymo_tables(folder, count=4, name="training", drive="drive"):
     """Parquet of v2: images of two cameras in one file, some labels in another."""
     images, labels, rows, labelled = [], [], [], []
     for n, (jpeg, decoded, panoptic, label) in enumerate(_waymo_frames(count)):
         for camera in (2, 1):
             key = {
-                "key.segment_context_name": "drive",
+                "key.segment_context_name": drive,
                 "key.frame_timestamp_micros": 1000 + n,
                 "key.camera_name": camera,
             }

@@ -148,3 +148,21 @@ def test_a_mirror_that_is_not_finished_is_taken_and_said_to_be(tetrominoes, tmp_
     assert "is not finished; this takes what is there" in capsys.readouterr().out
     config = dataclasses.replace(config, data=str(tetrominoes))
     assert settled(config) == config and capsys.readouterr().out == ""
+
+
+def test_a_manifest_that_is_damaged_is_named(tetrominoes, tmp_path):
+    shutil.copytree(tetrominoes, tmp_path / "harmed")
+    file = tmp_path / "harmed" / MANIFEST
+    whole = file.read_text("utf-8")
+    fields = json.loads(whole)
+    harmed = [whole[:-9], "[]", "{}", "3", '"text"', whole.replace('"rows": 17', '"rows": "17"')]
+    harmed += [whole.replace('"rows": 17', '"rows": -17'), json.dumps(fields | dict(shards=[3]))]
+    harmed += [whole.replace('"split": "train"', '"split": 4')]
+    said = f"mirror.json of {tmp_path / 'harmed'} is damaged"
+    for text in [*(text.encode() for text in harmed), b"\xff" + whole.encode()]:
+        assert text != whole.encode()
+        file.write_bytes(text)
+        with pytest.raises(ValueError, match=re.escape(said)):
+            opened(str(tmp_path / "harmed"), "tetrominoes")
+        with pytest.raises(ValueError, match=re.escape(said)):
+            FolderTarget(tmp_path / "harmed").manifest()

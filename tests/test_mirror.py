@@ -48,8 +48,10 @@ def test_a_mirror_has_the_pixels_and_labels_of_the_source(released, name, tmp_pa
 
 def test_its_card_says_what_is_in_it(tmp_path):
     source, _, _ = multi_object("tetrominoes", tmp_path, count=105)
-    mirrored("tetrominoes", source, tmp_path / "mirror")
+    mirrored("tetrominoes", source, tmp_path / "a mirror")
+    shutil.copytree(tmp_path / "a mirror", tmp_path / "mirror")
     card = DatasetCard.load(tmp_path / "mirror" / "README.md")
+    assert f"--data '{tmp_path}/a mirror'\n" in card.text
     assert card.data.license == "apache-2.0"
     splits = {split["name"]: split["num_examples"] for split in card.data.dataset_info["splits"]}
     assert splits == {"validation": 100, "train": 5}
@@ -112,6 +114,7 @@ def test_what_is_wrong_with_the_command_is_said(released, tmp_path):
     dataset, split, source, *_ = released["clevrtex"]
     for options, message in (
         (dict(splits=["val"]), "clevrtex has no split 'val'; it has .*test"),
+        (dict(splits=["train"]), "the source has no row of split train; it has test"),
         (dict(splits=["test", "train"]), "the source has no row of split train; it has test"),
         (dict(limit=0), "must be at least 1, got 0 and 200"),
     ):
@@ -140,6 +143,33 @@ def test_of_each_split_so_many_rows(tmp_path):
     assert before == {path: path.stat().st_mtime_ns for path in (tmp_path / "mirror").rglob("*")}
 
 
+def test_a_source_that_is_mended_is_gone_on_with(tmp_path, capsys):
+    """As after a download that was cut short."""
+    source, images, _ = multi_object("clevr", tmp_path, count=9)
+    whole, folder = source.read_bytes(), tmp_path / "mirror"
+    source.write_bytes(whole[: len(whole) * 3 // 4])
+    with pytest.raises(ValueError, match="the file is cut off"):
+        small_shards(lambda: mirrored("clevr", source, folder, shard_mb=1))
+    finished = {p: p.read_bytes() for p in folder.glob("data/*")}
+    source.write_bytes(whole)
+    done = small_shards(lambda: mirrored("clevr", source, folder, shard_mb=1))
+    assert "other sizes than before; taken for the same, mended" in capsys.readouterr().out
+    assert finished and all(p.read_bytes() == data for p, data in finished.items())
+    assert done.done("validation")[2] == len(images)
+    source.write_bytes(whole + whole)
+    with pytest.raises(ValueError, match="holds a finished mirror of files of the same names and"):
+        mirrored("clevr", source, folder, shard_mb=1)
+
+
+@pytest.mark.parametrize("left", [".mirror.json.a1b2c3d4", ".DS_Store"])
+def test_what_a_killed_run_or_a_desktop_left_is_no_hindrance(tmp_path, left):
+    source, _, _ = multi_object("clevr", tmp_path, count=2)
+    (tmp_path / "mirror").mkdir()
+    (tmp_path / "mirror" / left).write_bytes(b"half")
+    assert mirrored("clevr", source, tmp_path / "mirror").finished
+    assert (tmp_path / "mirror" / left).exists() == (left == ".DS_Store")
+
+
 def test_a_hidden_file_makes_no_other_release(released, tmp_path):
     dataset, _, source, *_ = released["clevrtex"]
     shutil.copytree(source, tmp_path / "source")
@@ -147,7 +177,7 @@ def test_a_hidden_file_makes_no_other_release(released, tmp_path):
     (tmp_path / "source/.DS_Store").write_bytes(b"desktop")
     assert mirrored(dataset, tmp_path / "source", tmp_path / "mirror") == done
     (tmp_path / "source/CLEVRTEX_full_000009.png").write_bytes(b"another")
-    with pytest.raises(ValueError, match="holds another mirror: its source is"):
+    with pytest.raises(ValueError, match="holds another mirror, of files of other names"):
         mirrored(dataset, tmp_path / "source", tmp_path / "mirror")
 
 

@@ -4,6 +4,7 @@ import json
 import os
 import re
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -229,6 +230,22 @@ def test_the_command_of_a_card_repeats_the_recipe(tetrominoes, monkeypatch, tmp_
     assert ("--cache" in words, typed.data == "mirror") == (typed.cache, "mirror" in words)
     shown = shlex.split(command(typed))[3:]
     assert recipe(*shown, "--out", "again") == typed
+
+
+def test_a_run_stays_with_its_mirror_however_that_is_called(tetrominoes, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mirror").symlink_to(tetrominoes)
+    shutil.copytree(tetrominoes, tmp_path / "other")
+
+    def recipe(data, *arguments):
+        words = ["--dataset", "tetrominoes", "--data", data, "--out", "run", *arguments]
+        monkeypatch.setattr(sys, "argv", ["run.py", "--batch-size", "2", *words])
+        return prepare(parse())[0]
+
+    began = recipe("mirror")
+    for name in ("./mirror", "mirror/", str(tetrominoes)):
+        assert recipe(name, "--resume") == began
+    assert recipe("other", "--resume") != began
 
 
 def test_a_mistake_leaves_no_traceback(environment):

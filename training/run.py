@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import json
+import os
 import shlex
 import sys
 from collections.abc import Iterator
@@ -99,13 +100,15 @@ def prepare(arguments: Arguments) -> tuple[TrainConfig, Path]:
 
 def data_of(run: Path, config: TrainConfig, resumed: bool) -> str:
     """Where the scenes are: in a resumed run the commit that it began with, unless another is
-    named.
+    named, or the folder as it was called then.
     """
     try:
         began = json.loads((run / "train.json").read_text())["data"] if resumed else ""
     except (OSError, ValueError, KeyError, TypeError):
         began = ""  # what is wrong there, the checkpoint's reader says better
     if repo_of(began) == config.data.partition("@")[0] and not repo_of(config.data):
+        return began
+    if all(map(os.path.isdir, (began, config.data))) and os.path.samefile(began, config.data):
         return began
     return config.data
 

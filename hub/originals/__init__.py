@@ -8,6 +8,7 @@ from ..rows import Row
 from .releases import RELEASES as RELEASES
 from .releases import Release as Release
 from .source import Record as Record
+from .source import walk
 
 
 def release(dataset: str) -> Release:
@@ -32,12 +33,14 @@ def rows(dataset: str, sources: Sequence[Path], split: str) -> Iterator[Row]:
             yield row
 
 
-def fingerprint(sources: Sequence[Path]) -> str:
-    """Of the names and sizes of all files, to tell a release from another; but for hidden ones,
-    which a desktop may put there at any time.
-    """
+def fingerprints(sources: Sequence[Path]) -> tuple[str, str]:
+    """Of the names, and of the sizes, of all files, to tell a release from another."""
     files = [(source.parent, source) for source in sources if source.is_file()]
-    files += [(s, path) for s in sources for path in sorted(s.rglob("*")) if path.is_file()]
-    named = [(path.relative_to(base), path.stat().st_size) for base, path in files]
-    names = [f"{name} {size}" for name, size in named if not name.name.startswith(".")]
-    return hashlib.sha256("\n".join(names).encode("utf-8", "surrogateescape")).hexdigest()
+    files += [(source, path) for source in sources if source.is_dir() for path in walk(source)]
+    names = "\n".join(str(path.relative_to(base)) for base, path in files)
+    sizes = "\n".join(str(path.stat().st_size) for _, path in files)
+    return _digest(names), _digest(sizes)
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()

@@ -49,29 +49,32 @@ def split(variant: str, index: int) -> str:
 
 def _row(index: int, path: Path) -> Row:
     mask = decode_labels(path.with_name(f"{path.stem}_flat.png").read_bytes())
-    objects, num_objects = _described(path.with_suffix(".json"))
+    described = path.with_suffix(".json")
+    try:
+        content = json.loads(described.read_text("utf-8"))
+        found = [dict(thing) for thing in content["objects"]]
+        num_objects, objects = int(content.get("num_objects", len(found))), _known(found)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ValueError(
+            f"{described.name} does not list its objects ({type(error).__name__}: {error})."
+        ) from error
     return row(
         index,
         decode_image(path.read_bytes()),
         mask,
         num_objects=num_objects,
         # Not every object is seen; what the file lists is numbered from 1 on.
-        visibility=np.isin(np.arange(1, len(objects) + 1), mask).tolist(),
-        objects=dict(
-            {name: [_text(value) for value in _all(objects, name)] for name in NAMED},
-            position=[[float(x) for x in place] for place in _all(objects, "3d_coords")],
-            rotation=[float(angle) for angle in _all(objects, "rotation")],
-        ),
+        visibility=np.isin(np.arange(1, len(found) + 1), mask).tolist(),
+        objects=objects,
     )
 
 
-def _described(path: Path) -> tuple[Sequence[Mapping[str, Any]], int]:
-    try:
-        described = json.loads(path.read_text("utf-8"))
-        objects = [dict(thing) for thing in described["objects"]]
-        return objects, int(described.get("num_objects", len(objects)))
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ValueError(f"{path.name} lists no objects ({error!r}).") from error
+def _known(objects: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
+    return dict(
+        {name: [_text(value) for value in _all(objects, name)] for name in NAMED},
+        position=[[float(x) for x in place] for place in _all(objects, "3d_coords")],
+        rotation=[float(angle) for angle in _all(objects, "rotation")],
+    )
 
 
 def _all(objects: Sequence[Mapping[str, Any]], name: str) -> list[Any]:

@@ -75,5 +75,8 @@ def _of_tfrecords(paths: Sequence[Path]) -> Iterator[Record]:
 def _of_camera(index: int, image: bytes, labels: memoryview | None, view: int) -> Row:
     if labels is None:
         raise ValueError("it has no instance_image.")
-    mask = decode_labels(wire.strings(labels)[view]).astype(np.int64)
+    maps = wire.strings(labels)
+    if view >= len(maps):
+        raise ValueError(f"it has {len(maps)} of instance_image, and more of color_image.")
+    mask = decode_labels(maps[view]).astype(np.int64)
     return row(index, decode_image(image), np.maximum(mask - 1, 0))  # there 1 is the background

@@ -1,6 +1,7 @@
 """What a reader of an original release gives: records that become rows when asked to."""
 
 import dataclasses
+import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -40,13 +41,25 @@ def files(sources: Sequence[Path], *patterns: str) -> list[Path]:
         if source.is_file():
             found.append(source)
         elif source.is_dir():
-            matching = {path for pattern in patterns for path in source.rglob(pattern)}
-            found += sorted(path for path in matching if path.is_file())
+            found += (p for p in walk(source) if any(p.match(pattern) for pattern in patterns))
         else:
             raise ValueError(f"there is no file or folder {source}.")
     if not found:
         raise ValueError(f"no {' or '.join(patterns)} in {', '.join(map(str, sources))}.")
     return list({path.resolve(): path for path in found}.values())
+
+
+def walk(folder: Path) -> list[Path]:
+    """The files below a folder, in their order; links are followed, hidden files left out, which
+    are a desktop's.
+    """
+    found, seen = [], set()
+    for root, folders, names in os.walk(folder, followlinks=True):
+        is_new = os.path.realpath(root) not in seen
+        seen.add(os.path.realpath(root))
+        folders[:] = [name for name in folders if is_new and not name.startswith(".")]
+        found += [Path(root, name) for name in names if is_new and not name.startswith(".")]
+    return sorted(path for path in found if path.is_file())
 
 
 def payloads(paths: Sequence[Path]) -> Iterator[tuple[Path, int, float, bytes]]:

@@ -118,13 +118,15 @@ class _Inflated(io.RawIOBase):
         data = b""
         while not data:
             packed = self._rest or self._file.read(_CHUNK)
-            if not packed and self._stream.eof:
+            if self._stream.eof and not packed:
                 return 0
-            if not packed:
-                raise EOFError("the file is cut off in its compressed data")
             if self._stream.eof:
-                self._stream = _zlib().decompressobj(_ANY)
-            data = self._stream.decompress(packed, len(buffer))
-            self._rest = self._stream.unused_data or self._stream.unconsumed_tail
+                packed, self._rest = packed.lstrip(b"\0"), b""  # padding, as gzip allows
+                self._stream = _zlib().decompressobj(_ANY) if packed else self._stream
+            elif not packed:
+                raise EOFError("the file is cut off in its compressed data")
+            if packed:
+                data = self._stream.decompress(packed, len(buffer))
+                self._rest = self._stream.unused_data or self._stream.unconsumed_tail
         buffer[: len(data)] = data
         return len(data)

@@ -24,13 +24,15 @@ IMAGE = "[CameraImageComponent].image"
 _LABEL = "[CameraSegmentationLabelComponent].panoptic_label"
 LABELS = _LABEL, f"{_LABEL}_divisor"
 MIN_LABELS = 2  # in a frame to validate on
+SPLITS = {"training": "train", "validation": "validation"}
+SPLITS |= dict.fromkeys(("testing", "testing_3d_camera_only_detection"), "test")
 
 
 def records(dataset: str, sources: Sequence[Path]) -> Iterator[Record]:
     """The frames of the front camera, in the order of the files.
 
-    The split is that of the publisher's folders: `training`, `validation`, `testing…`, where the
-    path has one of them, else `train`. To validate on are frames with at least two labels.
+    The split is that of the publisher's folders, the nearest one above a file, else `train`. To
+    validate on are frames with at least two labels.
     """
     found = files(sources, "*.parquet", "*.tfrecord*")
     tables = [path for path in found if path.suffix == ".parquet"]
@@ -47,17 +49,18 @@ Frame = tuple[Path, str, float, Any, tuple[Any, Any] | None]
 
 
 def _split(path: Path) -> str:
-    folders = path.parent.parts
-    if any(name.startswith("testing") for name in folders):
-        return "test"
-    return "validation" if "validation" in folders else "train"
+    for file in (path.absolute(), path.resolve()):  # a link may stand for such a folder
+        for folder in reversed(file.parent.parts):
+            if folder in SPLITS:
+                return SPLITS[folder]
+    return "train"
 
 
 def _row(index: int, image: Any, label: tuple[Any, Any] | None, split: str) -> Row | None:
     mask = None
     if not isinstance(image, bytes):
         raise ValueError(f"its picture is {image!r:.20}, and no JPEG.")
-    if label is not None:
+    if label is not None and label != (None, None):  # a table joined to another has such
         panoptic, divisor = label
         if not isinstance(panoptic, bytes) or not isinstance(divisor, int) or divisor < 1:
             raise ValueError(f"its label is {panoptic!r:.20}, with the divisor {divisor}.")

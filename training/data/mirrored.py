@@ -50,7 +50,7 @@ def opened(name: str, dataset: str) -> Mirror:
     Hub does not answer.
     """
     place = source(name, **({} if os.path.isdir(name) else dict(repo_type="dataset")))
-    manifest = Manifest.from_json(_manifest_file(place).read_text())
+    manifest = Manifest.read(_manifest_file(place), name)
     if manifest.dataset != dataset:
         raise ValueError(f"{name} is a mirror of {manifest.dataset}, not of {dataset}.")
     files: dict[str, dict[str, int]] = {}
@@ -75,5 +75,10 @@ def _manifest_file(place: Folder | Repo) -> Path:
 
 def _address(place: Folder | Repo, file: str) -> str:
     if isinstance(place, Folder):
-        return str(place.path / file)
+        path = os.path.abspath(place.path / file)
+        if "::" in path:
+            raise ValueError(
+                f"{path} cannot be read, as '::' joins two addresses; rename a folder."
+            )
+        return path
     return f"hf://datasets/{place.repo_id}@{place.commit}/{file}"

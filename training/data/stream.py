@@ -86,14 +86,17 @@ class _Files:
 
     def __init__(self, mirror: Mirror, split: str, most: int | None, columns: Sequence[str]):
         from datasets import IterableDataset, NamedSplit
+        from datasets.data_files import DataFilesDict, DataFilesList
         from pyarrow.dataset import ParquetFragmentScanOptions
 
         self.counts = mirror.counts(split, most)
         self._files = list(mirror.files[split].items())
+        # As they are: a name may look like a pattern, and `run[1]` would be read as `run1`.
+        paths = DataFilesList([name for name, _ in self._files], [])
         with _naming(mirror.name):
             # Unlike `load_dataset`, this does not look a server up to count what is in a folder.
             found = IterableDataset.from_parquet(
-                list(mirror.files[split]),
+                DataFilesDict({split: paths}),  # pyright: ignore[reportArgumentType]
                 NamedSplit(split),
                 features(),
                 columns=list(columns),
