@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import os
 
 import equinox as eqx
 import jax
@@ -36,8 +37,8 @@ def bounds(config, dtype):
 
 
 def varied(params, name):
-    """The parameters whose gradients are compared: of large models only when thorough, as CI is."""
-    thorough = settings.get_current_profile_name() == "thorough"
+    """The parameters whose gradients are compared: of large models in CI, or if asked for."""
+    thorough = "CI" in os.environ or settings.get_current_profile_name() == "thorough"
     return params if thorough or name.startswith("tetrominoes") else {}
 
 
