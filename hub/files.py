@@ -55,6 +55,28 @@ def atomic_folder(path: Path) -> Iterator[Path]:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
+@contextlib.contextmanager
+def locked_folder(path: Path) -> Iterator[None]:
+    """Keep a folder to this process; a `ValueError` if another one has it.
+
+    The system lets go of it however the process ends. Some network disks know no such lock.
+    """
+    import fcntl  # which Windows has not
+
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        with contextlib.suppress(OSError):
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise ValueError(
+                    f"another run is writing to {path}; wait for it, or stop it."
+                ) from error
+        yield
+    finally:
+        os.close(descriptor)
+
+
 def remove_unfinished(folder: Path, *names: str) -> None:
     """Remove what `atomic_file` left of such files, which may be patterns, when it was killed."""
     for name in names:

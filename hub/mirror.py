@@ -80,7 +80,7 @@ def mirror(
                 shard = write_shard(folder, number, split, rest, shard_mb * MEGABYTE, most)
                 _keep(target, folder, manifest, shard, progress.samples[split])
                 full |= {split} if shard.rows == most else set()
-        _finish(target, manifest, splits, there)
+        _finish(target, folder, manifest, splits, there)
     return manifest
 
 
@@ -121,7 +121,9 @@ def _keep(
     manifest.shards.append(shard)
 
 
-def _finish(target: Target, manifest: Manifest, splits: Sequence[str], there: set[str]) -> None:
+def _finish(
+    target: Target, folder: Path, manifest: Manifest, splits: Sequence[str], there: set[str]
+) -> None:
     """Write the card; a `ValueError` if a split that was asked for is empty."""
     rows = {split: manifest.done(split)[2] for split in splits}
     empty = [split for split, count in rows.items() if not count]
@@ -131,12 +133,11 @@ def _finish(target: Target, manifest: Manifest, splits: Sequence[str], there: se
             f"{', '.join(sorted(there.difference(empty))) or 'none at all'}."
         )
     manifest.finished = True
-    with target.folder() as folder:
-        with atomic_file(folder / CARD) as path:
-            # What a folder is called may be no UTF-8.
-            path.write_text(dataset_card(manifest, target.name), "utf-8", "backslashreplace")
-        _write(folder, manifest)
-        target.put(folder, [CARD, MANIFEST], "Finish the mirror")
+    with atomic_file(folder / CARD) as path:
+        # What a folder is called may be no UTF-8.
+        path.write_text(dataset_card(manifest, target.name), "utf-8", "backslashreplace")
+    _write(folder, manifest)
+    target.put(folder, [CARD, MANIFEST], "Finish the mirror")
 
 
 def _write(folder: Path, manifest: Manifest) -> None:

@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import json
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -40,8 +41,9 @@ class Shard:
 
     def __post_init__(self) -> None:
         file, split, *sums = dataclasses.astuple(self)
-        if not (isinstance(file, str) and isinstance(split, str)):
-            raise ValueError(f"a file and a split are strings, got {file!r:.40} and {split!r:.40}")
+        # A mirror may be anyone's, and a file elsewhere is none of it.
+        if not (isinstance(split, str) and re.fullmatch(r"data/[a-z_]+-\d+\.parquet", str(file))):
+            raise ValueError(f"a file is data/SPLIT-NUMBER.parquet, got {file!r:.60}")
         if not all(isinstance(number, int) and number >= 0 for number in sums):
             raise ValueError(f"the figures of {file} are whole numbers, got {sums!r:.80}")
 

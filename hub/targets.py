@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from .files import locked_folder
 from .originals import release
 from .remote import checked_repo, source
 from .shards import MANIFEST, Manifest
@@ -44,14 +45,15 @@ class FolderTarget:
 
     @contextlib.contextmanager
     def folder(self) -> Iterator[Path]:
-        """Where to write."""
+        """Where to write; a `ValueError` if that cannot be, or another run does."""
         try:
             self.path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise ValueError(
                 f"cannot write to {self.path} ({error.strerror}); name another --to."
             ) from error
-        yield self.path
+        with locked_folder(self.path):
+            yield self.path
 
     def put(self, folder: Path, files: Sequence[str], message: str) -> None:
         """Nothing is left to do."""

@@ -158,6 +158,8 @@ def test_a_manifest_that_is_damaged_is_named(tetrominoes, tmp_path):
     harmed = [whole[:-9], "[]", "{}", "3", '"text"', whole.replace('"rows": 17', '"rows": "17"')]
     harmed += [whole.replace('"rows": 17', '"rows": -17'), json.dumps(fields | dict(shards=[3]))]
     harmed += [whole.replace('"split": "train"', '"split": 4')]
+    elsewhere = "../data/train-", "/data/train-", "zip://data/train-0::https://there/data/train-"
+    harmed += [whole.replace("data/train-", other) for other in elsewhere]
     said = f"mirror.json of {tmp_path / 'harmed'} is damaged"
     for text in [*(text.encode() for text in harmed), b"\xff" + whole.encode()]:
         assert text != whole.encode()

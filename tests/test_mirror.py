@@ -161,6 +161,18 @@ def test_a_source_that_is_mended_is_gone_on_with(tmp_path, capsys):
         mirrored("clevr", source, folder, shard_mb=1)
 
 
+def test_a_folder_is_one_runs_at_a_time(tmp_path):
+    source, _, _ = multi_object("clevr", tmp_path, count=2)
+    target = chosen_target(str(tmp_path / "mirror"), "clevr", False)
+    with (
+        target.folder(),
+        pytest.raises(ValueError, match="another run is writing to .*mirror; wait for it"),
+    ):
+        mirrored("clevr", source, tmp_path / "mirror")
+    assert not list((tmp_path / "mirror").iterdir())
+    assert mirrored("clevr", source, tmp_path / "mirror").finished
+
+
 @pytest.mark.parametrize("left", [".mirror.json.a1b2c3d4", ".DS_Store"])
 def test_what_a_killed_run_or_a_desktop_left_is_no_hindrance(tmp_path, left):
     source, _, _ = multi_object("clevr", tmp_path, count=2)
