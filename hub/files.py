@@ -65,13 +65,14 @@ def locked_folder(path: Path) -> Iterator[None]:
 
     descriptor = os.open(path, os.O_RDONLY)
     try:
-        with contextlib.suppress(OSError):
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
-                raise ValueError(
-                    f"another run is writing to {path}; wait for it, or stop it."
-                ) from error
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise ValueError(
+                f"another run is writing to {path}; wait for it, or stop it."
+            ) from error
+        except OSError:
+            pass  # a disk without locks
         yield
     finally:
         os.close(descriptor)

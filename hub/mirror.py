@@ -168,7 +168,7 @@ def main(
     Args:
         dataset: tetrominoes, objects_room, clevr, clevrtex, multishapenet_easy or waymo_open.
         source: Files of the release, or folders of them.
-        to: A repo of the Hub, made if absent; or a folder: no slash, several, or a dot first.
+        to: A repo of the Hub, made if absent; or a folder, such as ./clevr or /data/clevr.
         split: Which splits.
         limit: Rows of each split.
         private: Make a new repo private; one that is there and public is refused.

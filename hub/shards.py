@@ -39,14 +39,6 @@ class Shard:
     overlap_pixels: int = 0
     uncovered_pixels: int = 0
 
-    def __post_init__(self) -> None:
-        file, split, *sums = dataclasses.astuple(self)
-        # A mirror may be anyone's, and a file elsewhere is none of it.
-        if not (isinstance(split, str) and re.fullmatch(r"data/[a-z_]+-\d+\.parquet", str(file))):
-            raise ValueError(f"a file is data/SPLIT-NUMBER.parquet, got {file!r:.60}")
-        if not all(isinstance(number, int) and number >= 0 for number in sums):
-            raise ValueError(f"the figures of {file} are whole numbers, got {sums!r:.80}")
-
 
 @dataclasses.dataclass
 class Manifest:
@@ -73,7 +65,7 @@ class Manifest:
         """The manifest in such a file; a `ValueError` that names the mirror if it is none."""
         try:
             fields = json.loads(path.read_text("utf-8"))
-            return cls(**fields | {"shards": [Shard(**shard) for shard in fields["shards"]]})
+            return cls(**fields | {"shards": [_checked(**shard) for shard in fields["shards"]]})
         except (ValueError, TypeError, KeyError) as error:
             raise ValueError(f"{MANIFEST} of {mirror} is damaged ({error}).") from error
 
@@ -82,6 +74,15 @@ class Manifest:
         shards = [shard for shard in self.shards if shard.split == split]
         files = sum(shard.rows > 0 for shard in shards)
         return files, sum(s.records for s in shards), sum(s.rows for s in shards)
+
+
+def _checked(file: Any, split: Any, **sums: Any) -> Shard:
+    # A mirror may be anyone's, and a file elsewhere is none of it.
+    if not (isinstance(split, str) and re.fullmatch(r"data/[a-z_]+-\d+\.parquet", str(file))):
+        raise ValueError(f"a file is data/SPLIT-NUMBER.parquet, got {file!r:.60}")
+    if not all(isinstance(number, int) and number >= 0 for number in sums.values()):
+        raise ValueError(f"the figures of {file} are whole numbers, got {sums!r:.80}")
+    return Shard(file, split, **sums)
 
 
 def write_shard(

@@ -49,7 +49,7 @@ def continued(target: Target, wanted: Manifest) -> Manifest:
             "name another --to."
         )
     if found.sizes != wanted.sizes:
-        print("Files of the source have other sizes than before; taken for the same, mended.")
+        print("The source's files have other sizes than before: going on, as if they were mended.")
     found.sizes = wanted.sizes
     return found
 

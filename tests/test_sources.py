@@ -3,6 +3,7 @@
 import gzip
 import os
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -44,6 +45,18 @@ def test_links_to_folders_are_followed_also_in_a_circle(tmp_path):
     assert fingerprints([here])[0] != names
 
 
+def test_of_many_links_to_a_folder_the_first_is_followed(tmp_path):
+    source, _, _ = releases.clevrtex(tmp_path / "there")
+    names = [f"{n:03d}" for n in np.random.default_rng(0).permutation(40)]
+    (tmp_path / "links").mkdir()
+    for name in names:
+        (tmp_path / "links" / name).symlink_to(source)
+    found = [record.name for record in records("clevrtex", [tmp_path / "links"])]
+    assert len(found) == 3 and all(
+        f"/links/000/{n}/" in f for n, f in zip("001", found, strict=True)
+    )
+
+
 def splits(*sources):
     return {record.split for record in records("waymo_open", sources)}
 
@@ -55,8 +68,9 @@ def test_waymos_split_is_the_nearest_folder_wherever_it_is_named_from(tmp_path, 
     assert splits(base) == {"train", "validation", "test"}
     assert splits(base / "validation") == splits(base / "validation/segment.tfrecord")
     monkeypatch.chdir(base / "validation")
-    here = type(tmp_path)(".")
-    assert splits(here) == splits(here / "segment.tfrecord") == {"validation"}
+    assert splits(Path(".")) == splits(Path("segment.tfrecord")) == {"validation"}
+    (tmp_path / "training/linked").symlink_to(base / "validation")
+    assert splits(tmp_path / "training/linked") == {"validation"}
 
 
 def test_a_folder_that_only_sounds_like_a_split_is_none(tmp_path):

@@ -57,7 +57,8 @@ def walk(folder: Path) -> list[Path]:
     for root, folders, names in os.walk(folder, followlinks=True):
         is_new = os.path.realpath(root) not in seen
         seen.add(os.path.realpath(root))
-        folders[:] = [name for name in folders if is_new and not name.startswith(".")]
+        # Sorted, so that of several links to a folder always the same is followed.
+        folders[:] = sorted(name for name in folders if is_new and not name.startswith("."))
         found += [Path(root, name) for name in names if is_new and not name.startswith(".")]
     return sorted(path for path in found if path.is_file())
 

@@ -5,6 +5,7 @@ Pictures stay the JPEGs that they are. Label = panoptic label modulo its divisor
 
 import contextlib
 import functools
+import itertools
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -49,11 +50,10 @@ Frame = tuple[Path, str, float, Any, tuple[Any, Any] | None]
 
 
 def _split(path: Path) -> str:
-    for file in (path.absolute(), path.resolve()):  # a link may stand for such a folder
-        for folder in reversed(file.parent.parts):
-            if folder in SPLITS:
-                return SPLITS[folder]
-    return "train"
+    # A link may stand for such a folder.
+    parts = [reversed(file.parent.parts) for file in (path.absolute(), path.resolve())]
+    near = itertools.chain.from_iterable(itertools.zip_longest(*parts))
+    return next((SPLITS[folder] for folder in near if folder in SPLITS), "train")
 
 
 def _row(index: int, image: Any, label: tuple[Any, Any] | None, split: str) -> Row | None:

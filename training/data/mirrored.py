@@ -1,10 +1,11 @@
 """Scenes of a mirror made by `hub.mirror`, in a folder or in a dataset repo of the Hub."""
 
 import dataclasses
-import itertools
 import os
 from collections.abc import Mapping
 from pathlib import Path
+
+import numpy as np
 
 from hub.remote import Folder, Repo, source
 from hub.shards import MANIFEST, Manifest
@@ -34,9 +35,8 @@ class Mirror:
             raise ValueError(
                 f"{self.name} has no row of split {split!r}; it has {', '.join(self.files)}."
             )
-        ends = list(itertools.accumulate(self.files[split].values()))
-        ends = [end if most is None else min(end, most) for end in ends]
-        return list(map(int.__sub__, ends, [0, *ends]))
+        ends = np.cumsum(list(self.files[split].values()))
+        return np.diff(ends if most is None else np.minimum(ends, most), prepend=0).tolist()
 
     def count(self, split: str, most: int | None = None) -> int:
         """How many rows of a split there are, at most so many; a `ValueError` if it has none."""

@@ -10,7 +10,7 @@ from pyarrow import ArrowException
 
 from hub.errors import explained
 from hub.rows import Row, features
-from hub.shards import MANIFEST
+from hub.shards import GROUP, MANIFEST
 
 from .mirrored import Mirror
 from .order import epoch_order
@@ -19,7 +19,6 @@ from .scenes import Cursor
 if TYPE_CHECKING:
     from pyarrow import Table
 
-GROUP = 64  # rows that are taken at once
 LOOKED_AT = "image", "mask", "index"  # of the columns; the others are not even fetched
 TRAINED_ON = "image", "index"
 
@@ -123,8 +122,9 @@ class _Files:
                 if number > end:
                     break
         if number < end or number > count:
+            came = number if number < end else f"more than {count}"
             raise ValueError(
-                f"{name} has not the {count} rows that {MANIFEST} says; make the mirror again."
+                f"{name} has {came} rows, not {count} as {MANIFEST} says; make the mirror again."
             )
 
 
