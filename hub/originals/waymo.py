@@ -51,7 +51,7 @@ Frame = tuple[Path, str, float, Any, tuple[Any, Any] | None]
 
 def _split(path: Path) -> str:
     # A link may stand for such a folder.
-    parts = [reversed(file.parent.parts) for file in (path.absolute(), path.resolve())]
+    parts = [reversed(file.parent.parts) for file in (path, path.resolve())]
     near = itertools.chain.from_iterable(itertools.zip_longest(*parts))
     return next((SPLITS[folder] for folder in near if folder in SPLITS), "train")
 
