@@ -67,10 +67,15 @@ class SlotAttention(eqx.Module):
         slots: Float[Array, "k d"],
         frames: Frame,
         dtype: DTypeLike | None = None,
+        implicit: bool = False,
     ) -> tuple[Float[Array, "k d"], Frame, Float[Array, "k n"]]:
         """The final slots, their frames, and their attention, which sums to one over slots.
 
         - `dtype`: what keys and values are computed in, as for `product`.
+        - `implicit`: whether the gradient is that of the last round alone, as if the rounds
+          before it had reached a fixed point (Chang et al. 2022, arXiv 2207.00787). The first
+          slots get the gradient of those that the last round starts from (Jia et al. 2023, arXiv
+          2210.08990). The outputs are the same.
 
         The published code returns plain Slot Attention's attention of the round before the last
         update; here it always belongs to the slots that are returned.
@@ -103,6 +108,11 @@ class SlotAttention(eqx.Module):
             return (slots, self.symmetry.estimate(weights, grid)), None
 
         # A scan, not a Python loop: one round is compiled, and compiled better than four fused.
-        (slots, frames), _ = jax.lax.scan(round, (slots, frames), length=self.num_rounds)
+        rounds = self.num_rounds
+        if implicit:
+            fixed, _ = jax.lax.scan(round, (slots, frames), length=rounds - 1)
+            fixed, frames = jax.lax.stop_gradient(fixed)
+            slots, rounds = fixed + (slots - jax.lax.stop_gradient(slots)), 1
+        (slots, frames), _ = jax.lax.scan(round, (slots, frames), length=rounds)
         attention, weights = attend(slots, self.symmetry.relative(frames, grid))
         return slots, self.symmetry.estimate(weights, grid), attention

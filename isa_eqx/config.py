@@ -130,6 +130,13 @@ class ISAConfig:
                 f"got {self.image_size}."
             )
 
+    @property
+    def feature_size(self) -> tuple[int, int]:
+        """Height and width of the encoder's feature map, which attention maps have, too."""
+        smaller = math.prod(self.encoder_strides)
+        height, width = self.image_size
+        return -(-height // smaller), -(-width // smaller)
+
     def to_dict(self) -> dict[str, Any]:
         """The fields as JSON types; `from_dict` is the inverse."""
         return dataclasses.asdict(self)

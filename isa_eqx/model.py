@@ -132,15 +132,20 @@ class ISA(AbstractPretrained):
         *,
         key: PRNGKeyArray | None = None,
         frames: Frame | None = None,
+        implicit: bool = False,
     ) -> tuple[Float[Array, "k d"], Frame, Float[Array, "k n"]]:
-        """Slots, frames and attention, without decoding; arguments and errors as for a call."""
+        """Slots, frames and attention, without decoding; arguments and errors as for a call.
+
+        - `implicit`: differentiate the last round only; see `SlotAttention`.
+        """
         _check(image, self.config.image_size, self.initial_slots.dtype)
         if frames is None:
             frames = self.symmetry.initial(self.config.num_slots, image.dtype, key=key)
         _check_frames(frames, self.config.num_slots)
         start: Frame = jax.tree.map(lambda x: x.astype(image.dtype), frames)
         features, grid = self.encode(image)
-        return self.attention(features, grid, self.initial_slots, start, self.layer_dtype)
+        dtype = self.layer_dtype
+        return self.attention(features, grid, self.initial_slots, start, dtype, implicit)
 
     def encode(
         self, image: Float[Array, "h w 3"]

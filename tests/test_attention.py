@@ -11,8 +11,9 @@ from isa_eqx import coordinates
 from isa_eqx.grid_encoder import GridEncoder
 from isa_eqx.symmetries import SYMMETRIES
 
-from .conftest import KEY, randomised, slot_attention
+from .conftest import KEY, of_rounds, randomised, slot_attention
 from .direct import DirectGridEncoder, direct
+from .laws import assert_close, largest
 from .test_numbers import double
 
 K, N, D, M = 3, 20, 8, 12
@@ -72,3 +73,33 @@ def test_its_slopes_have_the_direct_ones_slopes():
         fast, reference = (steepness(inputs, form) for form in (lambda x: x, DirectGridEncoder))
     for ours, wanted in zip(jax.tree.leaves(fast), jax.tree.leaves(reference), strict=True):
         np.testing.assert_allclose(ours, wanted, rtol=0, atol=EXACT * np.abs(wanted).max())
+
+
+@pytest.mark.parametrize("variant", SYMMETRIES)
+def test_an_implicit_gradient_is_that_of_the_last_round(variant):
+    """Of one round that starts from where the rounds before it ended, and the outputs are those of
+    all rounds.
+    """
+    attention = slot_attention(SYMMETRIES[variant]())
+    rounds, keys, grid = attention.num_rounds, jr.split(KEY, 3), coordinates(4, 5)
+    features, first = jr.normal(keys[0], (N, D)), jr.normal(keys[1], (K, D))
+    frames = attention.symmetry.initial(K, jnp.float32, key=keys[2])
+
+    @eqx.filter_jit
+    def slopes(attention, features, slots, frames, implicit):
+        def total(inputs):
+            attention, features, slots = inputs
+            out = attention(features, grid, slots, frames, implicit=implicit)
+            return sum(jnp.sin(3 * x).sum() for x in jax.tree.leaves(out)), out
+
+        return eqx.filter_value_and_grad(total, has_aux=True)((attention, features, slots))
+
+    ours = slopes(attention, features, first, frames, True)
+    all_rounds = slopes(attention, features, first, frames, False)
+    # A round's frames are of the slots that it starts from; those returned are of the last slots.
+    slots, _, _ = of_rounds(attention, rounds - 1)(features, grid, first, frames)
+    _, before, _ = of_rounds(attention, rounds - 2)(features, grid, first, frames)
+    wanted = slopes(of_rounds(attention, 1), features, slots, before, False)
+    assert_close(ours, wanted, 1e-4)
+    assert_close(ours[0], all_rounds[0], 1e-5)
+    assert largest(ours[1][2] - all_rounds[1][2]) > 1e-3
