@@ -12,7 +12,8 @@ from jaxtyping import Array, PRNGKeyArray, UInt8
 from isa_eqx import ISA, Frame, coordinates
 from training.config import TrainConfig
 from training.data import Images, Resize
-from training.step import TrainState, loss, optimiser_of, train_step
+from training.loss import loss
+from training.step import TrainState, optimiser_of, train_step
 
 from .measure import Program
 

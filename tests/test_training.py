@@ -11,19 +11,19 @@ import jax.random as jr
 import numpy as np
 import pytest
 
+import hub
 from isa_eqx import VARIANTS, ISAConfig, published
 from training import checkpoint, presets
 from training.arguments import Arguments, How, HowMuch, What, Where
 from training.card import title
 from training.config import TrainConfig
-from training.data import Cursor, Images, Resize, load
+from training.data import Cursor, Images, Resize, batches, load
 from training.data.scenes import shuffled_batches
 from training.log import Log, NonFiniteError
+from training.loss import batch_loss, loss
 from training.presets import preset
 from training.run import prepare, train
-from training.step import batch_loss, loss, ownership, start, train_step
-
-from .conftest import run
+from training.step import start, train_step
 
 TINY = TrainConfig(
     dataset="tetrominoes",
@@ -48,11 +48,6 @@ ZERO = jnp.asarray(0)
 @pytest.fixture(scope="module")
 def scenes():
     return load("tetrominoes", "train", TINY.train_examples)
-
-
-@eqx.filter_jit
-def cost(model, image, config, step, key):
-    return loss(model, image, config, step, key=key)
 
 
 def as_variant(config, variant, **changes):
@@ -80,25 +75,6 @@ def equal(a, b):
     return all(bool((x == y).all()) for x, y in zip(*map(jax.tree.leaves, (a, b)), strict=True))
 
 
-def test_the_loss_is_the_sum_over_pixels_and_channels(scenes):
-    model, image = start(TINY).model, scenes.images.floats()[0]
-    frame_key, _ = jr.split(jr.key(3))
-    out = run(model, image, frame_key)
-    expected = jnp.square(out.reconstruction - image).sum()
-    np.testing.assert_allclose(cost(model, image, WHOLE, ZERO, jr.key(3)), expected, rtol=1e-5)
-
-
-def test_random_pixels_estimate_the_loss_without_bias(scenes):
-    # Plain Slot Attention, so that the pixels are the only thing that is random.
-    model = start(as_variant(TINY, "sa")).model
-    image = scenes.images.floats()[0]
-    keys = jr.split(jr.key(4), 4000)
-    sampled = jax.jit(jax.vmap(lambda k: loss(model, image, TINY, ZERO, key=k)))(keys)
-    error = sampled.std() / len(sampled) ** 0.5
-    assert abs(sampled.mean() - cost(model, image, WHOLE, ZERO, jr.key(0))) < 4 * error
-    assert error < 0.01 * sampled.mean()
-
-
 def test_a_step_lowers_the_loss_of_its_batch(scenes):
     config = dataclasses.replace(TINY, warmup_steps=0, loss_pixels=None)
     images, key = batch(config, scenes, 0), jr.key(0)
@@ -108,6 +84,62 @@ def test_a_step_lowers_the_loss_of_its_batch(scenes):
     for _ in range(10):
         state, _ = train_step(images, state, config)
     assert whole(state.model) < before
+
+
+def test_the_loss_of_a_batch_is_the_mean_of_its_images_each_with_its_own_frames(scenes):
+    model, key = start(WHOLE).model, jr.key(5)
+    images = batch(WHOLE, scenes, 0)
+    repeated = Images(images.pixels[[0, 0, 1]], images.resize)
+    floats = repeated.floats()
+    alone = [
+        float(eqx.filter_jit(loss)(model, image, WHOLE, ZERO, key=k))
+        for image, k in zip(floats, jr.split(key, 3), strict=True)
+    ]
+    ours = eqx.filter_jit(batch_loss)(model, repeated, WHOLE, ZERO, key=key)
+    np.testing.assert_allclose(ours, np.mean(alone), rtol=1e-5)
+    assert abs(alone[0] - alone[1]) > 1e-3 * alone[0]
+
+
+def measured(images, step=0, seed=0):
+    """What a step finds of these images and the weights of seed 0."""
+    config = dataclasses.replace(WHOLE, seed=seed)
+    state = dataclasses.replace(start(WHOLE), step=jnp.asarray(step))
+    return {name: float(x) for name, x in train_step(images, state, config)[1].items()}
+
+
+def test_a_steps_frames_depend_on_the_seed_and_the_step(scenes):
+    images = batch(WHOLE, scenes, 0)
+    first = measured(images)
+    assert first == measured(images)
+    assert first["loss"] not in (measured(images, 1)["loss"], measured(images, 0, 1)["loss"])
+
+
+def test_a_step_measures_its_loss_and_the_gradient_before_it_is_clipped(scenes):
+    images, model = batch(WHOLE, scenes, 0), start(WHOLE).model
+    key = jr.fold_in(jr.fold_in(jr.key(0), 1), 0)
+    value, slope = eqx.filter_jit(eqx.filter_value_and_grad(batch_loss))(
+        model, images, WHOLE, ZERO, key=key
+    )
+    found = measured(images)
+    np.testing.assert_allclose(found["loss"], value, rtol=1e-5)
+    norm = np.sqrt(sum(np.square(x).sum() for x in jax.tree.leaves(slope)))
+    np.testing.assert_allclose(found["gradient_norm"], norm, rtol=1e-3)
+
+
+def test_another_seed_has_other_weights_and_another_order():
+    first, other = (start(dataclasses.replace(TINY, seed=seed)).model for seed in (0, 1))
+    for name, array in hub.named_arrays(first).items():
+        assert array.ndim == 1 or (array != hub.named_arrays(other)[name]).all(), name
+    orders = [next(shuffled_batches(numbered(50), 50, seed, Cursor()))[0] for seed in (0, 1)]
+    assert (orders[0].pixels != orders[1].pixels).any()
+
+
+def test_a_run_trains_on_scenes_that_it_is_not_scored_on():
+    stream = batches(dataclasses.replace(TINY, batch_size=10), Cursor())
+    shown = np.sort(next(stream)[0].pixels.reshape(10, -1), axis=0)
+    train, validation = (load("tetrominoes", split, 10).images for split in ("train", "validation"))
+    np.testing.assert_array_equal(shown, np.sort(train.pixels.reshape(10, -1), axis=0))
+    assert not any((picture == train.pixels).all((1, 2, 3)).any() for picture in validation.pixels)
 
 
 def numbered(count):
@@ -289,28 +321,15 @@ def test_fewer_steps_keep_the_shape_of_the_schedule():
     assert preset("tetrominoes", steps=200).warmup_steps == 50
 
 
-def test_the_owner_is_asked_to_take_what_it_paints_right():
-    target = jnp.zeros((4, 3)).at[3].set(1.0)  # three black pixels and one of an object
-    colours = jnp.zeros((2, 4, 3)).at[1, 3].set(1.0)  # both slots paint black, one the object
-    logits = jnp.array([[3.0, 3.0, 0.5, -5.0], [0.0, 0.0, 0.0, 0.0]])
-    cost = ownership(colours, logits, target)
-    np.testing.assert_allclose(cost[:3], -jax.nn.log_softmax(logits, axis=0)[0, :3], rtol=1e-6)
-    np.testing.assert_allclose(cost[3], 0, atol=1e-6)
-    push = jax.grad(lambda x: ownership(colours, x, target).sum())(logits)
-    assert (push[0, :3] < 0).all() and (push[1, :3] > 0).all()
-    np.testing.assert_allclose(push[:, 3], 0, atol=1e-6)
-
-
-def test_ownership_counts_after_the_first_fifth_only(scenes):
-    model, image = start(TINY).model, scenes.images.floats()[0]
-    ours, more = (dataclasses.replace(WHOLE, ownership=weight) for weight in (1.0, 1000.0))
-    published, early, early_too, late = (
-        cost(model, image, config, jnp.asarray(step), jr.key(0))
-        for config, step in ((WHOLE, 4), (ours, 3), (more, 3), (ours, 4))
-    )
-    assert early == early_too < late
-    # Another program, which some processors round otherwise in the last bit.
-    np.testing.assert_allclose(early, published, rtol=3e-7)
+def test_a_log_has_the_means_of_the_steps_since_its_last_line(tmp_path):
+    log = Log(tmp_path / "metrics.jsonl", 7, 0.0)
+    for values in ((1.0, 2.0, 6.0), (4.0,)):
+        for value in values:
+            log.add({"loss": jnp.asarray(value), "gradient_norm": jnp.asarray(-value)})
+        assert log.flush() == {"loss": np.mean(values), "gradient_norm": -np.mean(values)}
+    assert log.flush() == {}
+    lines = [json.loads(x) for x in (tmp_path / "metrics.jsonl").read_text().splitlines()]
+    assert [(x["step"], x["loss"], x["gradient_norm"]) for x in lines] == [(10, 3, -3), (11, 4, -4)]
 
 
 def test_a_resumed_log_drops_what_came_after_the_checkpoint_and_a_torn_line(tmp_path):

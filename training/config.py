@@ -19,12 +19,15 @@ class TrainConfig:
     - `train_examples`: images in the training set, the first ones of a mirror, or all it has.
     - `learning_rate`, `warmup_steps`: Adam's peak, reached linearly, then a cosine to zero.
     - `clip_norm`: the gradient's largest global norm.
-    - `loss_pixels`: random pixels of each image that the loss looks at in a step, drawn with
-      replacement and weighted so that its mean is the loss over all; `None` for all.
+    - `loss_pixels`: pixels of each image that the loss looks at in a step, drawn by their
+      importance and weighted so that its mean is the loss over all, see `training.sampling`;
+      `None` for all.
+    - `implicit`: whether gradients go through the last round of attention only, see
+      `isa_eqx.attention`; `False` as published.
     - `recompute`: whether the decoder holds the layers of one slot at a time, and computes them
       once more in the backward pass; see `ISA.decode`.
     - `ownership`: weight per pixel of a term of ours that gives the background to one slot, see
-      `training.step.ownership`; 0 as published.
+      `training.loss.ownership`; 0 as published.
     """
 
     dataset: str
@@ -40,6 +43,7 @@ class TrainConfig:
     warmup_steps: int = 5_000
     clip_norm: float = 0.05
     loss_pixels: int | None = None
+    implicit: bool = False
     recompute: bool = False
     ownership: float = 0.0
 

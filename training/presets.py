@@ -40,6 +40,7 @@ PRESETS = {
     ("tetrominoes", "quick"): Preset(
         "tetrominoes",
         model=dict(
+            num_rounds=7,
             hidden_size=64,
             encoder_channels=(32, 32, 32),
             encoder_strides=(4, 1, 1),
@@ -50,8 +51,9 @@ PRESETS = {
             batch_size=16,
             train_examples=32_768,
             learning_rate=1e-3,
-            warmup_steps=500,
+            warmup_steps=1_500,
             loss_pixels=100,
+            implicit=True,
             ownership=0.003,
         ),
     ),
@@ -131,6 +133,7 @@ def describe(dataset: str, name: str) -> str:
     if plain != invariant[0]:
         sizes = f"{plain:,} (sa) or {invariant[0]:,} parameters"
     extras = f", {training.loss_pixels} pixels in the loss" if training.loss_pixels else ""
+    extras += ", implicit gradients" if training.implicit else ""
     extras += f", ownership {training.ownership:g}" if training.ownership else ""
     extras += ", recomputing" if training.recompute else ""
     return "\n".join(
@@ -139,7 +142,8 @@ def describe(dataset: str, name: str) -> str:
             f"  python -m training.run --dataset {dataset} --preset {name} --variant VARIANT",
             f"  images    {_size(model.image_size)}, {training.train_examples:,} to train on",
             f"  data      {_where(dataset)}",
-            f"  model     {model.num_slots} slots of {model.slot_size}, {sizes}",
+            f"  model     {model.num_slots} slots of {model.slot_size}, {model.num_rounds} rounds, "
+            f"{sizes}",
             f"  encoder   {encoder} {_list(model.encoder_channels)}, strides "
             + _list(model.encoder_strides),
             f"  decoder   {decoder}",

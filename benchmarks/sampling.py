@@ -1,0 +1,141 @@
+"""What importance sampling saves: the variance of a sampled loss and its gradient, against pixels
+drawn evenly: `python -m benchmarks.sampling --dataset tetrominoes --run RUN_FOLDER`.
+"""
+
+import dataclasses
+import datetime
+import sys
+from pathlib import Path
+from typing import Annotated
+from unittest import mock
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import jax.random as jr
+import tyro
+from jaxtyping import Array, DTypeLike, Float, PRNGKeyArray
+
+import training.loss
+from isa_eqx import ISA, Frame
+from isa_eqx.symmetries import Symmetry
+from training.config import TrainConfig
+from training.data import load
+from training.presets import preset
+from training.provenance import commit, device
+from training.step import start
+
+IMAGES, DRAWS = 16, 500
+
+
+class FixedFrames(Symmetry):
+    """A symmetry whose frames start where they are told, so that only pixels are random."""
+
+    inner: Symmetry
+    frames: Frame
+
+    is_invariant = True
+
+    def initial(self, num_slots: int, dtype: DTypeLike, *, key: PRNGKeyArray | None) -> Frame:
+        return self.frames
+
+    def relative(self, frames: Frame, grid: Float[Array, "n 2"]) -> Float[Array, "k n 2"]:
+        return self.inner.relative(frames, grid)
+
+    def estimate(self, attention: Float[Array, "k n"], grid: Float[Array, "n 2"]) -> Frame:
+        return self.inner.estimate(attention, grid)
+
+
+def evenly(image: Float[Array, "h w 3"]) -> Float[Array, " n"]:
+    """The same probability for every pixel."""
+    pixels = image.shape[0] * image.shape[1]
+    return jnp.full(pixels, 1 / pixels)
+
+
+def moments(
+    model: ISA, config: TrainConfig, images: Float[Array, "b h w 3"], draws: int
+) -> tuple[Float[Array, "2"], Float[Array, "2"]]:
+    """Of loss and gradient, each a sum over its entries and a mean over images: the variance of
+    one draw, and the squared distance of the mean of all draws from the whole image's.
+    """
+    whole = dataclasses.replace(config, loss_pixels=None)
+    end = jnp.asarray(config.steps)
+
+    def one(image: Array, key: PRNGKeyArray) -> tuple[Array, Array]:
+        frame_key, draw_key = jr.split(key)
+        kind = model.symmetry
+        frames = kind.initial(config.model.num_slots, image.dtype, key=frame_key)
+        fixed = eqx.tree_at(lambda m: m.attention.symmetry, model, FixedFrames(kind, frames))
+        arrays, rest = eqx.partition(fixed, eqx.is_array)
+
+        def slopes(recipe: TrainConfig, key: PRNGKeyArray) -> tuple[Array, Array]:
+            def cost(arrays: ISA) -> Array:
+                return training.loss.loss(eqx.combine(arrays, rest), image, recipe, end, key=key)
+
+            value, gradient = jax.value_and_grad(cost)(arrays)
+            flat = [jnp.ravel(x) for x in jax.tree.leaves(gradient)]
+            return value[None], jnp.concatenate(flat)
+
+        truth, first = slopes(whole, draw_key), jax.tree.map(jnp.zeros_like, slopes(whole, key))
+
+        def add(sums: tuple, key: PRNGKeyArray) -> tuple[tuple, None]:
+            off = jax.tree.map(lambda ours, wanted: ours - wanted, slopes(config, key), truth)
+            total, squares = sums
+            squares = jax.tree.map(lambda s, x: s + jnp.square(x).sum(), squares, off)
+            return (jax.tree.map(jnp.add, total, off), squares), None
+
+        zeros = jax.tree.map(lambda x: jnp.zeros(()), truth)
+        (total, squares), _ = jax.lax.scan(add, (first, zeros), jr.split(draw_key, draws))
+        distance = jnp.stack([jnp.square(x / draws).sum() for x in total])
+        return jnp.stack(squares) / draws - distance, distance
+
+    keys = jr.split(jr.key(0), len(images))
+    both = jax.jit(lambda: jax.lax.map(lambda pair: one(*pair), (images, keys)))()
+    return jax.tree.map(lambda x: x.mean(axis=0), both)
+
+
+def main(
+    dataset: str,
+    variant: str = "isa-t",
+    run: Annotated[
+        Path | None, tyro.conf.arg(metavar="FOLDER", help_behavior_hint="(default: a new model)")
+    ] = None,
+) -> None:
+    """Print the variance of the loss and its gradient at the end of a run, for both ways to draw.
+
+    Args:
+        dataset: Whose scenes and quick preset.
+        variant: The symmetry of the slots: isa-t, isa-ts or isa-tsr.
+        run: A model to measure with, of that preset.
+    """
+    try:
+        config = preset(dataset, variant, "quick")
+        model = start(config).model if run is None else ISA.from_pretrained(run)
+        images = load(dataset, "train", IMAGES).images.floats()
+    except (ValueError, OSError) as error:
+        sys.exit(f"error: {error}")
+    print(report(model, config, images, DRAWS, str(run) if run else "a new model"))
+
+
+def report(
+    model: ISA, config: TrainConfig, images: Float[Array, "b h w 3"], draws: int, name: str
+) -> str:
+    """The table: how much of the even draw's variance is left, and how far off the means are."""
+    by_importance = moments(model, config, images, draws)
+    with mock.patch.object(training.loss, "importance", evenly):
+        even = moments(model, config, images, draws)
+    lines = [
+        f"sampling: {config.dataset}, {config.model.variant}, {config.loss_pixels} pixels of "
+        f"{images[0, ..., 0].size:,}, {len(images)} images, {draws} draws; {name}",
+        f"{device()}; commit {commit()}, {datetime.date.today().isoformat()}",
+        f"{'variance':15}{'loss':>12}{'gradient':>12}   mean off by, of what its variance allows",
+    ]
+    for title, (variance, distance) in (("evenly", even), ("by importance", by_importance)):
+        share, off = variance / even[0], jnp.sqrt(distance / (variance / draws))
+        cells = "".join(f"{float(x):11.2f}×" for x in share)
+        lines.append(f"{title:15}{cells}   {float(off[0]):.1f} and {float(off[1]):.1f}")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    tyro.cli(main, prog="python -m benchmarks.sampling")

@@ -1,0 +1,100 @@
+"""What training minimises: the published error, and a term of ours for who owns the background."""
+
+import math
+
+import jax
+import jax.numpy as jnp
+import jax.random as jr
+from jaxtyping import Array, Float, Int, PRNGKeyArray
+
+from isa_eqx import ISA, coordinates
+
+from .config import TrainConfig
+from .data import Images
+from .sampling import importance, sample_pixels
+
+OWNERSHIP_START = 0.45  # of all steps; until then slots only learn to tell objects apart
+RIGHT = 0.01  # squared error of a pixel at which it counts as painted right to 1/e
+
+
+def batch_loss(
+    model: ISA,
+    images: Images,
+    config: TrainConfig,
+    step: Int[Array, ""],
+    *,
+    key: PRNGKeyArray,
+) -> Float[Array, ""]:
+    """The mean loss of a batch, each image with frames of its own."""
+    floats, keys = images.floats(), jr.split(key, len(images))
+    return jax.vmap(lambda image, k: loss(model, image, config, step, key=k))(floats, keys).mean()
+
+
+def loss(
+    model: ISA,
+    image: Float[Array, "h w 3"],
+    config: TrainConfig,
+    step: Int[Array, ""],
+    *,
+    key: PRNGKeyArray,
+) -> Float[Array, ""]:
+    """Σ over h, w, 3 of (reconstruction - image)², or its unbiased estimate from sampled pixels.
+
+    From `OWNERSHIP_START` of a run on, `config.ownership` times `ownership` is added: objects
+    first.
+    """
+    frame_key, pixel_key = jr.split(key)
+    slots, frames, attention = model.attend(image, key=frame_key, implicit=config.implicit)
+    height, width, _ = image.shape
+    target = image.reshape(-1, 3)
+    if config.loss_pixels is None:
+        decoded = model.decode(slots, frames, recompute=config.recompute)
+        logits = decoded.mask_logits.reshape(len(slots), -1)
+        colours = decoded.slot_reconstructions.reshape(len(slots), -1, 3)
+        weights = jnp.ones(len(target), image.dtype)
+    else:
+        chosen, weights = sample_pixels(importance(image), config.loss_pixels, key=pixel_key)
+        target, grid = target[chosen], coordinates(height, width, image.dtype)[chosen]
+        colours, logits = model.decode_at(slots, frames, grid)
+    reconstruction = (jax.nn.softmax(logits, axis=0)[..., None] * colours).sum(axis=0)
+    error = jnp.square(reconstruction - target).sum(axis=-1)
+    if config.ownership:
+        objects_first = math.ceil(OWNERSHIP_START * config.steps)
+        share = jnp.where(step < objects_first, 0, config.ownership)
+        owner = idle_slot(attention, coordinates(*config.model.feature_size, image.dtype))
+        error = error + share * ownership(colours, logits, target, owner)
+    return (weights * error).sum()
+
+
+def ownership(
+    colours: Float[Array, "k m 3"],
+    logits: Float[Array, "k m"],
+    target: Float[Array, "m 3"],
+    owner: Int[Array, ""],
+) -> Float[Array, " m"]:
+    """-log of the owner's mask at each pixel that it and another slot paint right, 0 elsewhere.
+
+    Not in the paper. Its loss does not say who owns a pixel that several slots would paint alike,
+    such as the black background of Tetrominoes: slots tell objects apart but share the background
+    out between them. Here those pixels go to the owner. What only the owner paints right is not
+    its by right: it may be an object that another slot should have found. How right is
+    exp(-e / RIGHT), e the slot's squared error at the pixel. Needs no labels.
+    """
+    error = jnp.square(colours - target[None]).sum(axis=-1)
+    right = jnp.exp(-error / RIGHT)
+    others = jnp.arange(len(right)) != owner
+    contested = right[owner] * jnp.where(others[:, None], right, 0).max(axis=0)
+    return -jax.lax.stop_gradient(contested) * jax.nn.log_softmax(logits, axis=0)[owner]
+
+
+def idle_slot(attention: Float[Array, "k n"], grid: Float[Array, "n 2"]) -> Int[Array, ""]:
+    """The slot whose attention is spread the widest around its centre: the background's, by right.
+
+    Where there are more slots than objects, one that holds none attends everywhere. The slot with
+    the largest mask may hold an object as well, and would keep it for good. The spread is the
+    trace of the covariance, which ISA-TS has in its frames; every variant has it in its attention.
+    """
+    weights = jax.lax.stop_gradient(attention / attention.sum(axis=1, keepdims=True))
+    centre = weights @ grid
+    spread = weights @ jnp.square(grid).sum(axis=1) - jnp.square(centre).sum(axis=1)
+    return jnp.argmax(spread)
