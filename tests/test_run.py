@@ -18,6 +18,8 @@ import safetensors.numpy
 from isa_eqx import ISA
 from training.arguments import parse
 from training.card import command
+from training.data import load
+from training.evaluate import evaluate
 from training.provenance import commit, device
 from training.run import main, prepare, share
 
@@ -89,6 +91,20 @@ def test_a_run_leaves_its_files_and_prints_its_scores(whole):
     }
 
 
+def test_its_scores_are_of_the_model_that_it_leaves_on_all_of_validation(whole):
+    """Computed again from its files, and said on the screen by their names."""
+    run, said, _ = whole
+    records = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+    validation = load("tetrominoes", "validation")
+    scores = evaluate(ISA.from_pretrained(run), validation, "tetrominoes")
+    assert len(validation) == records[-1]["images"] == 1000
+    for name, label in (("fg_ari", "FG-ARI"), ("ari", "ARI"), ("mse", "MSE")):
+        np.testing.assert_allclose(scores[name], records[-1][f"final_{name}"], rtol=1e-3, atol=1e-4)
+        assert re.search(rf"^ +{label} +{records[-1][f'final_{name}']:.4f}$", said, re.MULTILINE)
+    looks = [record["step"] for record in records if "validation_ari" in record]
+    assert looks == list(range(EVERY, STEPS + 1, EVERY))
+
+
 def test_what_it_pushed_is_what_it_left(whole, tmp_path):
     run, said, pushed = whole
     assert pushed.keys() == FILES and f"/{REPO}/commit/" in said
@@ -122,6 +138,8 @@ def test_its_card_holds_its_figures(whole):
     trained, final = map(json.loads, lines[-2:])
     results = {result.metric_type: result for result in card.data.eval_results}
     assert results.keys() == {"fg_ari", "ari", "mse"}
+    named = [(name, result.metric_name) for name, result in results.items()]
+    assert named == [("fg_ari", "FG-ARI"), ("ari", "ARI"), ("mse", "MSE")]
     for name, result in results.items():
         assert result.metric_value == final[f"final_{name}"]
         assert result.dataset_args == {"images": final["images"]}
