@@ -35,6 +35,7 @@ def main(arguments: Arguments) -> None:
     """Prepare, train, report. A mistake of the user's ends in one sentence."""
     with ending_in_a_sentence(ValueError, OSError):
         config, run = prepare(arguments)
+        print(f"{title(config)}: {about(config.dataset, config.data)}", flush=True)
         state, seconds, cursor = start(config), 0.0, Cursor()
         if arguments.where.resume:
             state, seconds, cursor = checkpoint.restore(run, state, config)
@@ -42,7 +43,6 @@ def main(arguments: Arguments) -> None:
         else:
             # From here on it can be resumed.
             checkpoint.save(run, state, config, seconds, cursor)
-    print(f"{title(config)}: {about(config.dataset, config.data)}")
     with ending_in_a_sentence(NonFiniteError, ValueError, OSError):
         size = config.model.image_size
         validation = load(config.dataset, "validation", data=config.data, size=size)
@@ -128,7 +128,9 @@ def train(
     first = int(state.step)
     with (
         interruption() as interrupted,
-        tqdm(total=config.steps, initial=first, unit="step", dynamic_ncols=True) as bar,
+        tqdm(
+            None, "compiling", config.steps, initial=first, unit="step", dynamic_ncols=True
+        ) as bar,
     ):
         for step in range(first + 1, config.steps + 1):
             try:
@@ -140,6 +142,7 @@ def train(
                     print(f"Saved at step {step - 1}. Continue with:\n  {again()}")
                 raise
             state, measured = train_step(images, state, config)
+            bar.set_description("training", refresh=False)
             log.add(measured)
             bar.update()
             due, stop = step % eval_every == 0 or step == config.steps, interrupted()

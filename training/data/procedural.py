@@ -2,6 +2,7 @@
 
 import jax.numpy as jnp
 import numpy as np
+from tqdm import tqdm
 
 from isa_eqx import one_of
 
@@ -20,8 +21,9 @@ def drawn(spec: Dataset, split: str, count: int = HELD_OUT) -> Scenes:
     """The first `count` scenes of a split, of the size they are drawn in."""
     one_of("split", split, SPLITS)
     assert spec.draw is not None
-    chunks = []
-    for start in range(0, count, CHUNK):
+    starts, chunks = range(0, count, CHUNK), []
+    shown = dict(unit="chunk", leave=False, dynamic_ncols=True, disable=len(starts) == 1)
+    for start in tqdm(starts, f"drawing {split}", **shown):
         # Always a full chunk, so that one program serves every count.
         indices = jnp.arange(start, start + min(CHUNK, _power_of_two(count)), dtype=jnp.uint32)
         part = spec.draw(DATA_SEED, SPLITS.index(split), indices)
