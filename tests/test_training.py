@@ -129,7 +129,11 @@ def test_a_step_measures_its_loss_and_the_gradient_before_it_is_clipped(scenes):
 def test_another_seed_has_other_weights_and_another_order():
     first, other = (start(dataclasses.replace(TINY, seed=seed)).model for seed in (0, 1))
     for name, array in hub.named_arrays(first).items():
-        assert array.ndim == 1 or (array != hub.named_arrays(other)[name]).all(), name
+        assert (
+            name.endswith("bias")
+            or "norm" in name
+            or (array != hub.named_arrays(other)[name]).all()
+        ), name
     orders = [next(shuffled_batches(numbered(50), 50, seed, Cursor()))[0] for seed in (0, 1)]
     assert (orders[0].pixels != orders[1].pixels).any()
 

@@ -13,7 +13,7 @@ from .config import TrainConfig
 from .data import Images
 from .sampling import importance, sample_pixels
 
-OWNERSHIP_START = 0.45  # of all steps; until then slots only learn to tell objects apart
+OWNERSHIP_START = 0.6  # of all steps; until then slots only learn to tell objects apart
 RIGHT = 0.01  # squared error of a pixel at which it counts as painted right to 1/e
 
 
@@ -72,19 +72,16 @@ def ownership(
     target: Float[Array, "m 3"],
     owner: Int[Array, ""],
 ) -> Float[Array, " m"]:
-    """-log of the owner's mask at each pixel that it and another slot paint right, 0 elsewhere.
+    """-log of the owner's mask at each pixel that the owner paints right, 0 at the others.
 
     Not in the paper. Its loss does not say who owns a pixel that several slots would paint alike,
     such as the black background of Tetrominoes: slots tell objects apart but share the background
-    out between them. Here those pixels go to the owner. What only the owner paints right is not
-    its by right: it may be an object that another slot should have found. How right is
+    out between them. Here the pixels that the owner paints right go to it. How right is
     exp(-e / RIGHT), e the slot's squared error at the pixel. Needs no labels.
     """
-    error = jnp.square(colours - target[None]).sum(axis=-1)
-    right = jnp.exp(-error / RIGHT)
-    others = jnp.arange(len(right)) != owner
-    contested = right[owner] * jnp.where(others[:, None], right, 0).max(axis=0)
-    return -jax.lax.stop_gradient(contested) * jax.nn.log_softmax(logits, axis=0)[owner]
+    error = jnp.square(colours[owner] - target).sum(axis=-1)
+    right = jax.lax.stop_gradient(jnp.exp(-error / RIGHT))
+    return -right * jax.nn.log_softmax(logits, axis=0)[owner]
 
 
 def idle_slot(attention: Float[Array, "k n"], grid: Float[Array, "n 2"]) -> Int[Array, ""]:

@@ -40,14 +40,14 @@ PRESETS = {
     ("tetrominoes", "quick"): Preset(
         "tetrominoes",
         model=dict(
-            num_rounds=7,
+            num_rounds=10,
             hidden_size=64,
             encoder_channels=(32, 32, 32),
             encoder_strides=(4, 1, 1),
             decoder_channels=(64, 64, 64, 64),
         ),
         training=dict(
-            steps=19_000,
+            steps=17_000,
             batch_size=16,
             train_examples=32_768,
             learning_rate=1e-3,
