@@ -31,10 +31,12 @@ IMAGES, DRAWS = 16, 500
 class FixedFrames(Symmetry):
     """A symmetry whose frames start where they are told, so that only pixels are random."""
 
+    is_invariant = True
     inner: Symmetry
     frames: Frame
 
-    is_invariant = True
+    def __init__(self, inner: Symmetry, frames: Frame):
+        self.inner, self.frames = inner, frames
 
     def initial(self, num_slots: int, dtype: DTypeLike, *, key: PRNGKeyArray | None) -> Frame:
         return self.frames
@@ -65,7 +67,9 @@ def moments(
         frame_key, draw_key = jr.split(key)
         kind = model.symmetry
         frames = kind.initial(config.model.num_slots, image.dtype, key=frame_key)
-        fixed = eqx.tree_at(lambda m: m.attention.symmetry, model, FixedFrames(kind, frames))
+        fixed = eqx.tree_at(
+            lambda m: m.attention.symmetry, model, FixedFrames(inner=kind, frames=frames)
+        )
         arrays, rest = eqx.partition(fixed, eqx.is_array)
 
         def slopes(recipe: TrainConfig, key: PRNGKeyArray) -> tuple[Array, Array]:

@@ -1,13 +1,14 @@
 """The benchmarks: what they count, and that they print what they say."""
 
 import json
+import re
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from benchmarks import attention, curves, data, scenes, step
+from benchmarks import attention, curves, data, sampling, scenes, step
 from benchmarks.arguments import What
 from benchmarks.forms import largest_difference
 from benchmarks.measure import costs, flops
@@ -15,6 +16,7 @@ from isa_eqx import ISAConfig
 from training.config import TrainConfig
 
 from .conftest import MODELS
+from .test_loss import dark
 
 X, KERNEL = jnp.ones((6, 8)), jnp.ones((5, 3, 3, 3))
 
@@ -155,3 +157,14 @@ def test_a_folder_that_is_no_finished_run_is_named(tmp_path):
     with pytest.raises(SystemExit, match=f"{tmp_path} is no finished run"):
         curves.main((tmp_path,), tmp_path / "curves.png")
     assert not list(tmp_path.iterdir())
+
+
+def test_sampling_by_importance_is_held_against_an_even_draw():
+    """Both without bias; of less variance for a model that is wrong only where the picture is."""
+    config = recipe("isa-t", image_size=(12, 12), encoder_strides=(2, 2))
+    images = jnp.zeros((2, 12, 12, 3)).at[:, 5, 7].set(1.0)
+    said = sampling.report(dark(config), config, images, 200, "a name").splitlines()
+    assert "20 pixels of 144, 2 images, 200 draws; a name" in said[0]
+    even, ours = (re.findall(r"[\d.]+", line) for line in said[3:])
+    assert even[:2] == ["1.00", "1.00"] and float(ours[0]) < 0.5
+    assert all(float(off) < 2 for off in (*even[2:], *ours[2:]))

@@ -22,8 +22,8 @@ def drawn(spec: Dataset, split: str, count: int = HELD_OUT) -> Scenes:
     one_of("split", split, SPLITS)
     assert spec.draw is not None
     starts, chunks = range(0, count, CHUNK), []
-    shown = dict(unit="chunk", leave=False, dynamic_ncols=True, disable=len(starts) == 1)
-    for start in tqdm(starts, f"drawing {split}", **shown):
+    bar = tqdm(starts, f"drawing {split}", leave=False, disable=len(starts) == 1, unit="chunk")
+    for start in bar:
         # Always a full chunk, so that one program serves every count.
         indices = jnp.arange(start, start + min(CHUNK, _power_of_two(count)), dtype=jnp.uint32)
         part = spec.draw(DATA_SEED, SPLITS.index(split), indices)
