@@ -162,9 +162,9 @@ def test_a_folder_that_is_no_finished_run_is_named(tmp_path):
 def test_sampling_by_importance_is_held_against_an_even_draw():
     """Both without bias; of less variance for a model that is wrong only where the picture is."""
     config = recipe("isa-t", image_size=(12, 12), encoder_strides=(2, 2))
-    images = jnp.zeros((2, 12, 12, 3)).at[:, 5, 7].set(1.0)
+    images = jnp.zeros((8, 12, 12, 3)).at[:, 5, 7].set(1.0)
     said = sampling.report(dark(config), config, images, 200, "a name").splitlines()
-    assert "20 pixels of 144, 2 images, 200 draws; a name" in said[0]
+    assert "20 pixels of 144, 8 images, 200 draws; a name" in said[0]
     even, ours = (re.findall(r"[\d.]+", line) for line in said[3:])
     assert even[:2] == ["1.00", "1.00"] and float(ours[0]) < 0.5
     assert all(float(off) < 2 for off in (*even[2:], *ours[2:]))

@@ -128,12 +128,10 @@ def test_a_step_measures_its_loss_and_the_gradient_before_it_is_clipped(scenes):
 
 def test_another_seed_has_other_weights_and_another_order():
     first, other = (start(dataclasses.replace(TINY, seed=seed)).model for seed in (0, 1))
-    for name, array in hub.named_arrays(first).items():
-        assert (
-            name.endswith("bias")
-            or "norm" in name
-            or (array != hub.named_arrays(other)[name]).all()
-        ), name
+    arrays, others = hub.named_arrays(first), hub.named_arrays(other)
+    drawn = [name for name, array in arrays.items() if array.any() and "norm" not in name]
+    assert len(drawn) > 10
+    assert all((arrays[name] != others[name]).all() for name in drawn)
     orders = [next(shuffled_batches(numbered(50), 50, seed, Cursor()))[0] for seed in (0, 1)]
     assert (orders[0].pixels != orders[1].pixels).any()
 
