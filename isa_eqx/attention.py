@@ -67,15 +67,16 @@ class SlotAttention(eqx.Module):
         slots: Float[Array, "k d"],
         frames: Frame,
         dtype: DTypeLike | None = None,
-        implicit: bool = False,
+        gradient_scale: float = 1.0,
     ) -> tuple[Float[Array, "k d"], Frame, Float[Array, "k n"]]:
         """The final slots, their frames, and their attention, which sums to one over slots.
 
         - `dtype`: what keys and values are computed in, as for `product`.
-        - `implicit`: whether the gradient is that of the last round alone, as if the rounds
-          before it had reached a fixed point (Chang et al. 2022, arXiv 2207.00787). The first
-          slots get the gradient of those that the last round starts from (Jia et al. 2023, arXiv
-          2210.08990). The outputs are the same.
+        - `gradient_scale`: the share of its gradient that a round hands back to slots and frames
+          that it started from, as MuZero has it for its dynamics (Schrittwieser et al. 2020,
+          appendix G). 1 is the true gradient, as published; 0 is that of the last round alone, as
+          if those before it had reached a fixed point (Chang et al. 2022, arXiv 2207.00787), and
+          the initial slots get none. The outputs are the same.
 
         The published code returns plain Slot Attention's attention of the round before the last
         update; here it always belongs to the slots that are returned.
@@ -100,7 +101,7 @@ class SlotAttention(eqx.Module):
         def round(
             carry: tuple[Float[Array, "k d"], Frame], no_input: None
         ) -> tuple[tuple[Float[Array, "k d"], Frame], None]:
-            slots, frames = carry
+            slots, frames = jax.tree.map(lambda x: scale_gradient(x, gradient_scale), carry)
             relative = self.symmetry.relative(frames, grid)
             _, weights = attend(slots, relative)
             slots = jax.vmap(self.gru)(values.sum(weights, relative), slots)
@@ -108,11 +109,12 @@ class SlotAttention(eqx.Module):
             return (slots, self.symmetry.estimate(weights, grid)), None
 
         # A scan, not a Python loop: one round is compiled, and compiled better than four fused.
-        rounds = self.num_rounds
-        if implicit:
-            fixed, _ = jax.lax.scan(round, (slots, frames), length=rounds - 1)
-            fixed, frames = jax.lax.stop_gradient(fixed)
-            slots, rounds = fixed + (slots - jax.lax.stop_gradient(slots)), 1
-        (slots, frames), _ = jax.lax.scan(round, (slots, frames), length=rounds)
+        (slots, frames), _ = jax.lax.scan(round, (slots, frames), length=self.num_rounds)
         attention, weights = attend(slots, self.symmetry.relative(frames, grid))
         return slots, self.symmetry.estimate(weights, grid), attention
+
+
+def scale_gradient(x: Float[Array, "..."], scale: float) -> Float[Array, "..."]:
+    """The same array, whose gradient is `scale` times what it was."""
+    fixed = jax.lax.stop_gradient(x)
+    return fixed + scale * (x - fixed)

@@ -132,11 +132,11 @@ class ISA(AbstractPretrained):
         *,
         key: PRNGKeyArray | None = None,
         frames: Frame | None = None,
-        implicit: bool = False,
+        gradient_scale: float = 1.0,
     ) -> tuple[Float[Array, "k d"], Frame, Float[Array, "k n"]]:
         """Slots, frames and attention, without decoding; arguments and errors as for a call.
 
-        - `implicit`: differentiate the last round only; see `SlotAttention`.
+        - `gradient_scale`: what a round of attention hands back; see `SlotAttention`.
         """
         _check(image, self.config.image_size, self.initial_slots.dtype)
         if frames is None:
@@ -145,7 +145,7 @@ class ISA(AbstractPretrained):
         start: Frame = jax.tree.map(lambda x: x.astype(image.dtype), frames)
         features, grid = self.encode(image)
         dtype = self.layer_dtype
-        return self.attention(features, grid, self.initial_slots, start, dtype, implicit)
+        return self.attention(features, grid, self.initial_slots, start, dtype, gradient_scale)
 
     def encode(
         self, image: Float[Array, "h w 3"]

@@ -76,9 +76,9 @@ def test_its_slopes_have_the_direct_ones_slopes():
 
 
 @pytest.mark.parametrize("variant", SYMMETRIES)
-def test_an_implicit_gradient_is_that_of_the_last_round(variant):
-    """Of one round that starts from where the rounds before it ended, and the outputs are those of
-    all rounds.
+def test_every_round_hands_back_a_share_of_its_gradient(variant):
+    """`gradient_scale` ^ rounds of it reach the first slots and frames; without any, the gradient
+    is that of the last round alone. The outputs are the same.
     """
     attention = slot_attention(SYMMETRIES[variant]())
     rounds, keys, grid = attention.num_rounds, jr.split(KEY, 3), coordinates(4, 5)
@@ -86,20 +86,21 @@ def test_an_implicit_gradient_is_that_of_the_last_round(variant):
     frames = attention.symmetry.initial(K, jnp.float32, key=keys[2])
 
     @eqx.filter_jit
-    def slopes(attention, features, slots, frames, implicit):
+    def slopes(attention, features, slots, frames, scale):
         def total(inputs):
-            attention, features, slots = inputs
-            out = attention(features, grid, slots, frames, implicit=implicit)
+            attention, features, slots, frames = inputs
+            out = attention(features, grid, slots, frames, gradient_scale=scale)
             return sum(jnp.sin(3 * x).sum() for x in jax.tree.leaves(out)), out
 
-        return eqx.filter_value_and_grad(total, has_aux=True)((attention, features, slots))
+        return eqx.filter_value_and_grad(total, has_aux=True)((attention, features, slots, frames))
 
-    ours = slopes(attention, features, first, frames, True)
-    all_rounds = slopes(attention, features, first, frames, False)
+    whole, part, none = (slopes(attention, features, first, frames, s) for s in (1.0, 0.8, 0.0))
+    assert_close(part[0], whole[0], 1e-5)
+    assert_close(part[1][2:], jax.tree.map(lambda x: 0.8**rounds * x, whole[1][2:]), 1e-4)
+    assert largest(whole[1][2]) > 1e-3
     # A round's frames are of the slots that it starts from; those returned are of the last slots.
     slots, _, _ = of_rounds(attention, rounds - 1)(features, grid, first, frames)
     _, before, _ = of_rounds(attention, rounds - 2)(features, grid, first, frames)
-    wanted = slopes(of_rounds(attention, 1), features, slots, before, False)
-    assert_close(ours, wanted, 1e-4)
-    assert_close(ours[0], all_rounds[0], 1e-5)
-    assert largest(ours[1][2] - all_rounds[1][2]) > 1e-3
+    last = slopes(of_rounds(attention, 1), features, slots, before, 1.0)
+    assert_close(none[1][:2], last[1][:2], 1e-4)
+    assert_close(none[1][2:], jax.tree.map(jnp.zeros_like, none[1][2:]), 0)

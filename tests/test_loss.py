@@ -66,7 +66,7 @@ def test_no_slot_is_asked_to_paint_otherwise():
 
 
 def test_ownership_counts_after_objects_have_had_their_time(image):
-    model, first = dark(TINY), 12  # of 20 steps
+    model, first = dark(TINY), 9  # of 20 steps
     ours, more = (dataclasses.replace(WHOLE, ownership=weight) for weight in (1.0, 1000.0))
     published, early, early_too, late = (
         cost(model, image, config, jnp.asarray(step), jr.key(0))

@@ -22,8 +22,8 @@ class TrainConfig:
     - `loss_pixels`: pixels of each image that the loss looks at in a step, drawn by their
       importance and weighted so that its mean is the loss over all, see `training.sampling`;
       `None` for all.
-    - `implicit`: whether gradients go through the last round of attention only, see
-      `isa_eqx.attention`; `False` as published.
+    - `gradient_scale`: the share of its gradient that a round of attention hands back to the one
+      before, see `isa_eqx.attention`; 1 as published.
     - `recompute`: whether the decoder holds the layers of one slot at a time, and computes them
       once more in the backward pass; see `ISA.decode`.
     - `ownership`: weight per pixel of a term of ours that gives the background to one slot, see
@@ -43,7 +43,7 @@ class TrainConfig:
     warmup_steps: int = 5_000
     clip_norm: float = 0.05
     loss_pixels: int | None = None
-    implicit: bool = False
+    gradient_scale: float = 1.0
     recompute: bool = False
     ownership: float = 0.0
 
@@ -58,6 +58,8 @@ class TrainConfig:
                 f"batch_size must be at most train_examples, got {self.batch_size} "
                 f"of {self.train_examples}."
             )
+        if not 0 <= self.gradient_scale <= 1:
+            raise ValueError(f"gradient_scale must be from 0 to 1, got {self.gradient_scale}.")
         if self.loss_pixels is not None and self.model.decoder_strides:
             raise ValueError(
                 "loss_pixels must be None for a convolutional decoder, which paints whole images."

@@ -13,7 +13,7 @@ from .config import TrainConfig
 from .data import Images
 from .sampling import importance, sample_pixels
 
-OWNERSHIP_START = 0.6  # of all steps; until then slots only learn to tell objects apart
+OWNERSHIP_START = 0.45  # of all steps; until then slots only learn to tell objects apart
 RIGHT = 0.01  # squared error of a pixel at which it counts as painted right to 1/e
 
 
@@ -44,7 +44,9 @@ def loss(
     first.
     """
     frame_key, pixel_key = jr.split(key)
-    slots, frames, attention = model.attend(image, key=frame_key, implicit=config.implicit)
+    slots, frames, attention = model.attend(
+        image, key=frame_key, gradient_scale=config.gradient_scale
+    )
     height, width, _ = image.shape
     target = image.reshape(-1, 3)
     if config.loss_pixels is None:

@@ -40,21 +40,21 @@ PRESETS = {
     ("tetrominoes", "quick"): Preset(
         "tetrominoes",
         model=dict(
-            num_rounds=10,
+            num_rounds=6,
             hidden_size=64,
             encoder_channels=(32, 32, 32),
             encoder_strides=(4, 1, 1),
             decoder_channels=(64, 64, 64, 64),
         ),
         training=dict(
-            steps=17_000,
+            steps=15_000,
             batch_size=16,
             train_examples=32_768,
             learning_rate=1e-3,
             warmup_steps=1_500,
             loss_pixels=100,
-            implicit=True,
-            ownership=0.003,
+            gradient_scale=0.5,
+            ownership=0.002,
         ),
     ),
     ("objects_room", "paper"): _paper("objects_room", 999_900, recompute=False),
@@ -133,7 +133,8 @@ def describe(dataset: str, name: str) -> str:
     if plain != invariant[0]:
         sizes = f"{plain:,} (sa) or {invariant[0]:,} parameters"
     extras = f", {training.loss_pixels} pixels in the loss" if training.loss_pixels else ""
-    extras += ", implicit gradients" if training.implicit else ""
+    if training.gradient_scale != 1:
+        extras += f", {training.gradient_scale:g} of the gradient from round to round"
     extras += f", ownership {training.ownership:g}" if training.ownership else ""
     extras += ", recomputing" if training.recompute else ""
     return "\n".join(
