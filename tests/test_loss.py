@@ -14,7 +14,7 @@ from hypothesis import given
 from isa_eqx import VARIANTS, ISAConfig, coordinates, published
 from isa_eqx.architectures import ARCHITECTURES
 from training.data import load
-from training.loss import idle_slot, loss, ownership
+from training.loss import idle_slot, loss, mixing, ownership
 from training.step import start
 
 from .conftest import run
@@ -43,6 +43,47 @@ def test_the_loss_is_the_sum_over_pixels_and_channels(image):
     out = run(model, image, frame_key)
     expected = jnp.square(out.reconstruction - image).sum()
     np.testing.assert_allclose(cost(model, image, WHOLE, ZERO, jr.key(3)), expected, rtol=1e-5)
+
+
+def test_with_mixing_the_loss_is_of_each_slot_by_itself(image):
+    """Error and variance of a mixture are the mean of its parts' errors."""
+    model, config = start(TINY).model, dataclasses.replace(WHOLE, mixing=1.0)
+    frame_key, _ = jr.split(jr.key(3))
+    out = run(model, image, frame_key)
+    errors = jnp.square(out.slot_reconstructions - image).sum(axis=-1)
+    expected = (out.masks * errors).sum()
+    np.testing.assert_allclose(cost(model, image, config, ZERO, jr.key(3)), expected, rtol=1e-5)
+    published = cost(model, image, WHOLE, ZERO, jr.key(3))
+    half = cost(model, image, dataclasses.replace(config, mixing=0.5), ZERO, jr.key(3))
+    np.testing.assert_allclose(half, (published + expected) / 2, rtol=1e-5)
+    assert expected > published + 1
+
+
+def test_a_pixel_that_one_slot_paints_is_not_mixed():
+    """Nor one that all would paint alike; half of each of two is."""
+    black, red = jnp.zeros(3), jnp.array([1.0, 0.0, 0.0])
+    colours = jnp.stack([jnp.stack([black, red, red]), jnp.stack([red, red, black])])
+    masks = jnp.array([[1.0, 0.3, 0.5], [0.0, 0.7, 0.5]])
+    np.testing.assert_allclose(mixing(colours, masks), [0, 0, 0.25], atol=1e-6)
+
+
+def test_a_recipe_says_what_a_round_hands_back(image):
+    """Where each of three hands back half, an eighth of the gradient reaches the first slots."""
+    model = start(TINY).model
+
+    @eqx.filter_jit
+    @eqx.filter_grad
+    def slopes(model, config):
+        return loss(model, image, config, ZERO, key=jr.key(0))
+
+    whole, part = (
+        slopes(model, dataclasses.replace(WHOLE, gradient_scale=scale)).initial_slots
+        for scale in (1.0, 0.5)
+    )
+    assert abs(whole).max() > 1e-3
+    np.testing.assert_allclose(part, whole * 0.5**WHOLE.model.num_rounds, rtol=1e-3, atol=1e-6)
+    with pytest.raises(ValueError, match=r"gradient_scale must be from 0 to 1, got 1\.5"):
+        dataclasses.replace(WHOLE, gradient_scale=1.5)
 
 
 # Three black pixels and one of an object; both slots paint black, one the object.

@@ -26,6 +26,8 @@ class TrainConfig:
       before, see `isa_eqx.attention`; 1 as published.
     - `recompute`: whether the decoder holds the layers of one slot at a time, and computes them
       once more in the backward pass; see `ISA.decode`.
+    - `mixing`: weight per pixel of a term of ours against colours mixed from several slots, see
+      `training.loss.mixing`; 0 as published.
     - `ownership`: weight per pixel of a term of ours that gives the background to one slot, see
       `training.loss.ownership`; 0 as published.
     """
@@ -45,6 +47,7 @@ class TrainConfig:
     loss_pixels: int | None = None
     gradient_scale: float = 1.0
     recompute: bool = False
+    mixing: float = 0.0
     ownership: float = 0.0
 
     def __post_init__(self) -> None:

@@ -54,6 +54,7 @@ PRESETS = {
             warmup_steps=1_500,
             loss_pixels=100,
             gradient_scale=0.5,
+            mixing=0.1,
             ownership=0.002,
         ),
     ),
@@ -134,7 +135,8 @@ def describe(dataset: str, name: str) -> str:
         sizes = f"{plain:,} (sa) or {invariant[0]:,} parameters"
     extras = f", {training.loss_pixels} pixels in the loss" if training.loss_pixels else ""
     if training.gradient_scale != 1:
-        extras += f", {training.gradient_scale:g} of the gradient from round to round"
+        extras += f", gradient scale {training.gradient_scale:g}"
+    extras += f", mixing {training.mixing:g}" if training.mixing else ""
     extras += f", ownership {training.ownership:g}" if training.ownership else ""
     extras += ", recomputing" if training.recompute else ""
     return "\n".join(

@@ -129,7 +129,11 @@ def train(
     with (
         interruption() as interrupted,
         tqdm(
-            None, "compiling", config.steps, initial=first, unit="step", dynamic_ncols=True
+            desc="compiling",
+            total=config.steps,
+            initial=first,
+            unit="step",
+            dynamic_ncols=True,
         ) as bar,
     ):
         for step in range(first + 1, config.steps + 1):
