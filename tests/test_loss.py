@@ -50,7 +50,7 @@ def test_with_mixing_the_loss_is_of_each_slot_by_itself(image):
     model, config = start(TINY).model, dataclasses.replace(WHOLE, mixing=1.0)
     frame_key, _ = jr.split(jr.key(3))
     out = run(model, image, frame_key)
-    errors = jnp.square(out.slot_reconstructions - image).sum(axis=-1)
+    errors = jnp.square(out.slot_reconstructions - image[None]).sum(axis=-1)
     expected = (out.masks * errors).sum()
     np.testing.assert_allclose(cost(model, image, config, ZERO, jr.key(3)), expected, rtol=1e-5)
     published = cost(model, image, WHOLE, ZERO, jr.key(3))
