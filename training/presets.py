@@ -55,7 +55,7 @@ PRESETS = {
             loss_pixels=100,
             gradient_scale=0.5,
             mixing=0.1,
-            ownership=0.002,
+            ownership=0.004,
         ),
     ),
     ("objects_room", "paper"): _paper("objects_room", 999_900, recompute=False),
