@@ -19,9 +19,8 @@ from typing import Any
 import jax
 import tyro
 
-from hub.mirror import mirror
-from hub.originals import tfrecord
-from hub.targets import FolderTarget
+from hub.mirror import FolderTarget, mirror
+from hub.mirror.sources import tfrecord
 from training.data import Batches, Cursor, Images
 from training.data.loading import cached, streamed
 from training.data.mirrored import Mirror, opened

@@ -7,9 +7,8 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import UInt8
 
-from hub.originals import Record
-from hub.rows import Row, row
-from hub.shards import MANIFEST, Manifest, write_shard
+from hub.mirror import MANIFEST, Manifest, Row, row, write_shard
+from hub.mirror.sources import Record
 from tests.releases import example, float_list, pixels, tfrecord
 from training.data import load
 from training.data.tetrominoes import IMAGE_SIZE

@@ -2,14 +2,14 @@
 
 from .card import loading as loading
 from .card import model_card as model_card
+from .common.files import atomic_file as atomic_file
+from .common.files import atomic_folder as atomic_folder
 from .config_file import LIBRARY as LIBRARY
 from .config_file import version as version
-from .files import atomic_file as atomic_file
-from .files import atomic_folder as atomic_folder
 from .pretrained import AbstractPretrained as AbstractPretrained
-from .tree import fill as fill
-from .tree import named_arrays as named_arrays
-from .tree import named_shapes as named_shapes
-from .tree import read as read
-from .tree import write as write
+from .serialisation import fill_tree as fill_tree
+from .serialisation import load_tree as load_tree
+from .serialisation import named_arrays as named_arrays
+from .serialisation import named_shapes as named_shapes
+from .serialisation import save_tree as save_tree
 from .upload import create_repo as create_repo

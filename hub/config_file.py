@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from .files import atomic_file
+from .common.files import atomic_file
 
 LIBRARY = "isa-eqx"
 FORMAT = 1  # of the folder; a reader refuses a newer one than it knows

@@ -15,8 +15,8 @@ import jax.numpy as jnp
 from jax.sharding import Sharding
 from jaxtyping import DTypeLike
 
-from . import config_file, remote, tree
-from .files import atomic_file
+from . import config_file, remote, serialisation
+from .common.files import atomic_file
 from .upload import CARD, upload
 
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
@@ -58,7 +58,9 @@ class AbstractPretrained(eqx.Module):
         """
         folder, fields = Path(folder), self.config.to_dict()
         card = None if (folder / CARD).exists() else _encoded(self.card(str(folder)))
-        tree.write(self, folder / WEIGHTS, {"fingerprint": config_file.fingerprint(fields)})
+        serialisation.save_tree(
+            self, folder / WEIGHTS, {"fingerprint": config_file.fingerprint(fields)}
+        )
         config_file.write(folder / CONFIG, self.model_type, fields)
         if card is not None:
             with atomic_file(folder / CARD) as temporary:
@@ -148,11 +150,11 @@ class AbstractPretrained(eqx.Module):
             fields, saved_as = config_file.read(path, cls.model_type)
             config = cls.config_from_dict(fields)
         skeleton = eqx.filter_eval_shape(cls, config, key=jax.random.key(0))
-        numbers = sum(map(math.prod, tree.named_shapes(skeleton).values()))
-        path = place.fetch(WEIGHTS, tree.MOST_HEADER + 8 * numbers)
+        numbers = sum(map(math.prod, serialisation.named_shapes(skeleton).values()))
+        path = place.fetch(WEIGHTS, serialisation.MOST_HEADER + 8 * numbers)
         with _blaming(path, place.advice):
             check_together(saved_as, path)
-            return tree.read(skeleton, path, dtype=dtype, sharding=sharding)
+            return serialisation.load_tree(skeleton, path, dtype=dtype, sharding=sharding)
 
 
 @contextlib.contextmanager
@@ -167,7 +169,7 @@ def _blaming(path: Path, advice: str) -> Iterator[None]:
 
 def check_together(saved_as: str | None, weights: Path) -> None:
     """Raise a `ValueError` if configuration and weights both have a fingerprint, not the same."""
-    found = tree.metadata(weights).get("fingerprint")
+    found = serialisation.read_metadata(weights).get("fingerprint")
     if saved_as is not None and found is not None and saved_as != found:
         raise ValueError(
             f"{CONFIG} and {WEIGHTS} are of two models, by their fingerprints, as after a save "

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from . import config_file
-from .errors import explained
+from .common.errors import explained
 
 Token = str | bool | None
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from .card import addressed
-from .errors import explained
+from .common.errors import explained
 from .remote import Token, checked_repo, checked_revision, checked_token, library
 
 CARD = "README.md"

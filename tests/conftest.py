@@ -109,7 +109,7 @@ def randomised(skeleton: eqx.Module) -> Any:
         scale = np.prod(shape[1:]) ** -0.5 if is_kernel else 0.3
         offset = 1 if name.endswith("weight") and not is_kernel else 0
         arrays[name] = (offset + draw(scale=scale, size=shape)).astype(np.float32)
-    return hub.fill(skeleton, arrays)
+    return hub.fill_tree(skeleton, arrays)
 
 
 def filled(config: ISAConfig, kind: type[ISA] = ISA) -> ISA:
@@ -184,7 +184,7 @@ def released(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple]:
 def tetrominoes(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A mirror of Tetrominoes, of which 17 rows are to train on."""
     from hub.mirror import mirror
-    from hub.targets import FolderTarget
+    from hub.mirror.targets import FolderTarget
 
     folder = tmp_path_factory.mktemp("tetrominoes")
     source, _, _ = multi_object("tetrominoes", folder, count=117)

@@ -57,4 +57,4 @@ def handmade(config: ISAConfig, kind: type[ISA] = ISA) -> ISA:
     for array in ("weight", "bias"):
         weights[f"decoder.position.{array}"][DULL] = 0
     weights["decoder.layers.0.weight"][:, DULL] = 3
-    return hub.fill(model, weights)
+    return hub.fill_tree(model, weights)

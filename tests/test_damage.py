@@ -11,10 +11,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from hub.mirror import mirror
-from hub.rows import png
-from hub.shards import MANIFEST
-from hub.targets import FolderTarget
+from hub.mirror import MANIFEST, FolderTarget, mirror
+from hub.mirror.sources.rows import png
 from training.data import DATASETS, Cursor, load, settled
 from training.data.mirrored import opened
 from training.data.stream import rows, shuffled

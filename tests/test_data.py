@@ -8,9 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from hub.mirror import mirror
-from hub.rows import row
-from hub.targets import FolderTarget
+from hub.mirror import FolderTarget, mirror, row
 from isa_eqx import published
 from training.data import DATASETS, Cursor, Resize, batches, load
 from training.data.catalogue import largest_objects

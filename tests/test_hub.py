@@ -254,7 +254,7 @@ def test_weights_are_cast_as_asked(model, tmp_path):
 
 def test_weights_go_straight_where_they_are_wanted(model, tmp_path):
     model.save_pretrained(tmp_path / "model")
-    hub.write({"rows": jnp.arange(8.0).reshape(4, 2)}, tmp_path / "rows.safetensors")
+    hub.save_tree({"rows": jnp.arange(8.0).reshape(4, 2)}, tmp_path / "rows.safetensors")
     program = f"""
 import jax, numpy as np, hub
 from pathlib import Path
@@ -266,7 +266,7 @@ copies, split = (NamedSharding(mesh, PartitionSpec(*axes)) for axes in ((), ("da
 model = ISA.from_pretrained({str(tmp_path / "model")!r}, sharding=copies)
 assert all(leaf.sharding == copies for leaf in jax.tree.leaves(model))
 like = {{"rows": jax.ShapeDtypeStruct((4, 2), np.float32)}}
-rows = hub.read(like, Path({str(tmp_path / "rows.safetensors")!r}), sharding=split)["rows"]
+rows = hub.load_tree(like, Path({str(tmp_path / "rows.safetensors")!r}), sharding=split)["rows"]
 assert [np.asarray(s.data).tolist() for s in rows.addressable_shards] == [
     [[0, 1]], [[2, 3]], [[4, 5]], [[6, 7]]
 ]

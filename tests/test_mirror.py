@@ -13,9 +13,7 @@ from datasets import load_dataset
 from huggingface_hub import DatasetCard
 from PIL import Image
 
-from hub.mirror import mirror
-from hub.shards import MANIFEST
-from hub.targets import chosen_target
+from hub.mirror import MANIFEST, choose_target, mirror
 
 from .releases import RELEASES, multi_object
 
@@ -27,7 +25,7 @@ def uncounted(monkeypatch):
 
 
 def mirrored(dataset, source, folder, **options):
-    return mirror(dataset, [source], chosen_target(str(folder), dataset, False), **options)
+    return mirror(dataset, [source], choose_target(str(folder), dataset, False), **options)
 
 
 @pytest.mark.parametrize("name", RELEASES)
@@ -163,7 +161,7 @@ def test_a_source_that_is_mended_is_gone_on_with(tmp_path, capsys):
 
 def test_a_folder_is_one_runs_at_a_time(tmp_path):
     source, _, _ = multi_object("clevr", tmp_path, count=2)
-    target = chosen_target(str(tmp_path / "mirror"), "clevr", False)
+    target = choose_target(str(tmp_path / "mirror"), "clevr", False)
     with (
         target.folder(),
         pytest.raises(ValueError, match="another run is writing to .*mirror; wait for it"),
@@ -194,11 +192,11 @@ def test_a_hidden_file_makes_no_other_release(released, tmp_path):
 
 
 def small_shards(call):
-    import hub.mirror
+    import hub.mirror.convert
 
-    before = hub.mirror.MEGABYTE
-    hub.mirror.MEGABYTE = 20_000
+    before = hub.mirror.convert.MEGABYTE
+    hub.mirror.convert.MEGABYTE = 20_000
     try:
         return call()
     finally:
-        hub.mirror.MEGABYTE = before
+        hub.mirror.convert.MEGABYTE = before

@@ -4,8 +4,7 @@ import itertools
 
 import pytest
 
-from hub.mirror import mirror
-from hub.targets import FolderTarget
+from hub.mirror import FolderTarget, mirror
 from training.data import Cursor
 from training.data.mirrored import opened
 from training.data.stream import rows, shuffled
@@ -18,15 +17,18 @@ COUNT, SKIPPED = 117, 100  # the first hundred are the validation split
 @pytest.fixture(scope="module", params=[1, 4])
 def found(request, tmp_path_factory):
     """A mirror in one shard, or in several."""
-    import hub.mirror
+    import hub.mirror.convert
 
     folder = tmp_path_factory.mktemp("mirror")
     source, _, _ = multi_object("tetrominoes", folder / "source", count=COUNT)
-    megabyte, hub.mirror.MEGABYTE = hub.mirror.MEGABYTE, 1_000_000 if request.param == 1 else 3_000
+    megabyte, hub.mirror.convert.MEGABYTE = (
+        hub.mirror.convert.MEGABYTE,
+        1_000_000 if request.param == 1 else 3_000,
+    )
     try:
         mirror("tetrominoes", [source], FolderTarget(folder / "mirror"), shard_mb=1)
     finally:
-        hub.mirror.MEGABYTE = megabyte
+        hub.mirror.convert.MEGABYTE = megabyte
     opened_ = opened(str(folder / "mirror"), "tetrominoes")
     assert (len(opened_.files["train"]) > 1) == (request.param > 1)
     return opened_

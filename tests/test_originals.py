@@ -12,12 +12,11 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from hub.mirror import mirror
-from hub.originals import records, rows, waymo
-from hub.originals.tfrecord import masked_crc
-from hub.originals.tfrecord import records as tfrecords
-from hub.rows import LARGEST_LABEL, decode_image, decode_labels, features, label_map, row
-from hub.targets import FolderTarget
+from hub.mirror import FolderTarget, decode_image, decode_labels, features, mirror, row
+from hub.mirror.sources import records, rows, waymo
+from hub.mirror.sources.rows import LARGEST_LABEL, label_map
+from hub.mirror.sources.tfrecord import masked_crc
+from hub.mirror.sources.tfrecord import records as tfrecords
 
 from . import releases
 from .releases import RELEASES, example, field, multi_object, pixels, tfrecord

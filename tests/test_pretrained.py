@@ -84,7 +84,7 @@ def test_a_write_that_fails_changes_nothing(folder):
 
 def test_arrays_that_are_not_contiguous_are_saved_as_they_look(tmp_path):
     tree = {"turned": jnp.arange(6.0).reshape(2, 3).T, "one": jnp.asarray(2.0)}
-    hub.write(tree, tmp_path / "tree.safetensors")
-    back = hub.read(jax.eval_shape(lambda: tree), tmp_path / "tree.safetensors")
+    hub.save_tree(tree, tmp_path / "tree.safetensors")
+    back = hub.load_tree(jax.eval_shape(lambda: tree), tmp_path / "tree.safetensors")
     np.testing.assert_array_equal(back["turned"], tree["turned"])
     assert back["one"].shape == ()

@@ -10,10 +10,9 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from hub.mirror import mirror
-from hub.originals import fingerprints, records, rows
-from hub.originals.tfrecord import records as tfrecords
-from hub.targets import FolderTarget
+from hub.mirror import FolderTarget, mirror
+from hub.mirror.sources import fingerprints, records, rows
+from hub.mirror.sources.tfrecord import records as tfrecords
 from training.data import load
 
 from . import releases

@@ -11,9 +11,8 @@ import numpy as np
 import pytest
 import safetensors.numpy
 
-import hub.mirror
-from hub.mirror import mirror
-from hub.targets import chosen_target
+import hub.mirror.convert
+from hub.mirror import choose_target, mirror
 from training import presets
 from training.arguments import parse
 from training.data import Cursor, order, settled
@@ -39,7 +38,7 @@ def source(tmp_path_factory):
 @contextlib.contextmanager
 def small_shards():
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(hub.mirror, "MEGABYTE", 30_000)
+        patch.setattr(hub.mirror.convert, "MEGABYTE", 30_000)
         patch.setenv("HF_TOKEN", OWNER)
         yield
 
@@ -49,7 +48,7 @@ def pushed(source):
     """The repo, in which the training set has six shards."""
     HUB.repos.pop(("dataset", REPO), None)
     with small_shards():
-        mirror("clevr", [source], chosen_target(REPO, "clevr", False), shard_mb=1)
+        mirror("clevr", [source], choose_target(REPO, "clevr", False), shard_mb=1)
     return HUB.repo(REPO, "dataset")
 
 
@@ -73,7 +72,7 @@ def test_a_shard_is_a_commit(pushed):
 
 
 def test_a_push_that_was_interrupted_goes_on(pushed, source):
-    repo, harmed = "user/again", chosen_target("user/again", "clevr", False)
+    repo, harmed = "user/again", choose_target("user/again", "clevr", False)
     with small_shards():
         with (
             HUB.fault("POST .*/commit/", status=500, times=99, after=4),
@@ -93,17 +92,17 @@ def test_a_push_that_was_interrupted_goes_on(pushed, source):
 def test_who_may_not_write_is_told_before_anything_is_read(monkeypatch, tmp_path):
     monkeypatch.setenv("HF_TOKEN", STRANGER)
     with pytest.raises(ValueError, match="pushing to user/new: the Hub refuses it"):
-        mirror("clevr", [tmp_path / "none"], chosen_target("user/new", "clevr", False))
+        mirror("clevr", [tmp_path / "none"], choose_target("user/new", "clevr", False))
 
 
 def test_waymo_goes_to_private_repos_only(monkeypatch, tmp_path):
     monkeypatch.setenv("HF_TOKEN", OWNER)
     with pytest.raises(ValueError, match=r"may not be pushed to a public repo\. .*Add --private"):
-        chosen_target("user/waymo", "waymo_open", False)
+        choose_target("user/waymo", "waymo_open", False)
     mirror(
         "waymo_open",
         [waymo_frames(tmp_path)[0]],
-        chosen_target("user/waymo", "waymo_open", True),
+        choose_target("user/waymo", "waymo_open", True),
     )
     assert HUB.repo("user/waymo", "dataset").private
     monkeypatch.setenv("HF_TOKEN", STRANGER)

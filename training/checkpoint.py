@@ -22,7 +22,7 @@ def save(run: Path, state: TrainState, config: TrainConfig, seconds: float, curs
     the place in the training set where it goes on.
     """
     with hub.atomic_folder(_folder(run) / f"step-{int(state.step):08d}") as folder:
-        hub.write(state, folder / ARRAYS)
+        hub.save_tree(state, folder / ARRAYS)
         record = {
             "step": int(state.step),
             "seconds": seconds,
@@ -62,7 +62,7 @@ def restore(run: Path, like: TrainState, config: TrainConfig) -> tuple[TrainStat
     try:
         if _digest(newest / ARRAYS) != digest:
             raise ValueError("its checksum is not the one it was written with")
-        return hub.read(like, newest / ARRAYS), seconds, cursor
+        return hub.load_tree(like, newest / ARRAYS), seconds, cursor
     except (OSError, ValueError) as error:
         raise ValueError(f"{newest / ARRAYS} is damaged ({error}); {advice}.") from error
 

@@ -88,7 +88,7 @@ def from_params(params: Mapping[str, Float[Array | np.ndarray, "..."]], name: st
         entry.ours: entry.layout.convert(*(jnp.asarray(params[path]) for path in entry.published))
         for entry in table
     }
-    return hub.fill(skeleton, arrays)
+    return hub.fill_tree(skeleton, arrays)
 
 
 def _check(

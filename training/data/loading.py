@@ -12,8 +12,8 @@ import numpy as np
 from jaxtyping import UInt8
 from tqdm import tqdm
 
-from hub.ahead import ahead, in_threads
-from hub.rows import Row, decode_image, decode_labels
+from hub.common.prefetch import parallel_map, prefetch
+from hub.mirror import Row, decode_image, decode_labels
 
 from .catalogue import Dataset, dataset
 from .mirrored import Mirror
@@ -101,7 +101,7 @@ def streamed(
                 images = Images(np.stack([pixels for pixels, _ in batch]), read.resize)
                 yield jax.device_put(images), batch[-1][1]
 
-    return ahead(batches(), BATCHES_AHEAD)
+    return prefetch(batches(), BATCHES_AHEAD)
 
 
 def cached(mirror: Mirror, size: Size, most: int) -> Images:
@@ -123,7 +123,7 @@ def loaded(mirror: Mirror, split: str, size: Size, most: int | None = None) -> S
 
 
 def _decoded(decode: Callable[[Item], Made], found: Iterable[Item]) -> Generator[Made, None, None]:
-    return in_threads(decode, found, THREADS, GROUPS_AHEAD, GROUP)
+    return parallel_map(decode, found, THREADS, GROUPS_AHEAD, GROUP)
 
 
 def _gathered(

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
+from hub.mirror import MANIFEST, Manifest
 from hub.remote import Folder, Repo, source
-from hub.shards import MANIFEST, Manifest
 
 LARGEST_MANIFEST = 1 << 26  # bytes
 

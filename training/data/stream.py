@@ -8,9 +8,8 @@ import numpy as np
 from jaxtyping import Int
 from pyarrow import ArrowException
 
-from hub.errors import explained
-from hub.rows import Row, features
-from hub.shards import GROUP, MANIFEST
+from hub.common.errors import explained
+from hub.mirror import GROUP, MANIFEST, Row, features
 
 from .mirrored import Mirror
 from .order import epoch_order

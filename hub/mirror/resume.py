@@ -1,17 +1,17 @@
-"""What is left to do of a mirror: all of it, or what another run has not finished."""
+"""Resuming a mirror: which manifest to continue, and which records remain."""
 
 import collections
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from .originals import Record, release
 from .shards import Manifest
+from .sources import Record, release
 from .targets import FolderTarget, Target
 
 
 def check(dataset: str, sources: Sequence[Path], target: Target, splits: Sequence[str]) -> None:
-    """A `ValueError` for a split that there is none of, and for a target that is in a source: it
-    would be taken for another one the next time.
+    """Raise a `ValueError` if a split is unknown, or if the target lies inside a source, as whose
+    file it would be read the next time.
     """
     known = release(dataset).splits
     for split in splits:
@@ -25,8 +25,11 @@ def check(dataset: str, sources: Sequence[Path], target: Target, splits: Sequenc
                 )
 
 
-def continued(target: Target, wanted: Manifest) -> Manifest:
-    """What is finished of a mirror, or the manifest of a new one."""
+def resume_manifest(target: Target, wanted: Manifest) -> Manifest:
+    """The manifest of the unfinished mirror at `target`, or `wanted` if there is none.
+
+    Raises a `ValueError` if another mirror is there.
+    """
     found = target.manifest()
     if found is None:
         target.claim()
@@ -54,15 +57,17 @@ def continued(target: Target, wanted: Manifest) -> Manifest:
     return found
 
 
-def left(
+def remaining_records(
     found: Iterator[Record],
     manifest: Manifest,
     full: set[str],
     splits: set[str],
     there: set[str],
 ) -> Iterator[Record]:
-    """The records of these splits that are not finished; none of a split that is full. Adds to
-    `there` what splits it comes across.
+    """The records of `splits` that are in no finished shard, without those of splits that are full.
+
+    - `full`: splits that have all the rows they are to have; it may grow meanwhile.
+    - `there`: every split that a record is found of is added to it.
     """
     seen: collections.Counter[str] = collections.Counter()
     done = {split: manifest.done(split)[1] for split in splits}

@@ -8,9 +8,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .files import atomic_file
-from .originals import Record
-from .rows import Row, features
+from ..common.files import atomic_file
+from .sources import Record
+from .sources.rows import Row, features
 
 if TYPE_CHECKING:
     from pyarrow import Table

@@ -1,28 +1,23 @@
-"""Mirror a dataset: `python -m hub.mirror clevr --source FILE --to user/isa-clevr`."""
+"""Convert a release into a mirror: parquet shards, a manifest that says what is there, a card."""
 
 import contextlib
 import dataclasses
 import itertools
 import os
-import shlex
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Annotated
 
-import tyro
-from tyro.conf import Positional
-
-from .ahead import in_threads
-from .files import atomic_file, remove_unfinished
-from .mirror_card import SAMPLES, dataset_card, draw_samples
-from .originals import fingerprints, records, release
+from ..common.files import atomic_file, remove_unfinished
+from ..common.prefetch import parallel_map
+from ..upload import CARD
+from .card import SAMPLES, dataset_card, draw_samples
 from .progress import Progress
-from .rows import Row
+from .resume import check, remaining_records, resume_manifest
 from .shards import MANIFEST, Manifest, Shard, write_shard
-from .targets import Target, chosen_target
-from .unfinished import check, continued, left
-from .upload import CARD
+from .sources import fingerprints, records, release
+from .sources.rows import Row
+from .targets import Target
 
 THREADS = os.cpu_count() or 1
 MEGABYTE = 10**6
@@ -38,7 +33,7 @@ def mirror(
     limit: int | None = None,
     shard_mb: int = 200,
 ) -> Manifest:
-    """Put the rows of a release where the target is, shard by shard; go on where it was left.
+    """Write the rows of a release to `target`, shard by shard, resuming an unfinished mirror.
 
     - `splits`: those wanted, by default all. `limit`: rows of each split.
     - `shard_mb`: megabytes of pictures in a parquet file, after which the next one begins.
@@ -51,13 +46,13 @@ def mirror(
     if limit is not None and limit < 1 or shard_mb < 1:
         raise ValueError(f"--limit and --shard-mb must be at least 1, got {limit} and {shard_mb}.")
     wanted = Manifest(dataset, *fingerprints(sources), sorted(splits), limit, shard_mb)
-    manifest = continued(target, wanted)
+    manifest = resume_manifest(target, wanted)
     if manifest.finished:
         return manifest
     full = {split for split in known if limit is not None and manifest.done(split)[2] >= limit}
     there: set[str] = set()  # the splits that the source has
-    todo = left(records(dataset, sources), manifest, full, set(splits or known), there)
-    made = in_threads(lambda record: (record, record.row()), todo, THREADS, 4 * THREADS)
+    todo = remaining_records(records(dataset, sources), manifest, full, set(splits or known), there)
+    made = parallel_map(lambda record: (record, record.row()), todo, THREADS, 4 * THREADS)
     done = sum(shard.rows for shard in manifest.shards)
     if done:
         print(f"Going on after {_shards(manifest.shards)}, {done:,} rows.")
@@ -143,50 +138,3 @@ def _finish(
 def _write(folder: Path, manifest: Manifest) -> None:
     with atomic_file(folder / MANIFEST) as path:
         path.write_text(manifest.to_json(), encoding="utf-8")
-
-
-def main(
-    dataset: Annotated[Positional[str], tyro.conf.arg(metavar="DATASET")],
-    source: Annotated[tuple[Path, ...], tyro.conf.arg(metavar="PATH [PATH …]")],
-    to: Annotated[str, tyro.conf.arg(metavar="FOLDER|USER/NAME")],
-    split: Annotated[
-        tuple[str, ...],
-        tyro.conf.arg(metavar="SPLIT [SPLIT …]", help_behavior_hint="(default: all)"),
-    ] = (),
-    limit: Annotated[
-        int | None, tyro.conf.arg(metavar="N", help_behavior_hint="(default: all)")
-    ] = None,
-    private: bool = False,
-    shard_mb: Annotated[int, tyro.conf.arg(metavar="MB")] = 200,
-) -> None:
-    """Turn a dataset, as its publishers released it, into parquet: in a folder, or on the Hub.
-
-    Log in first to write to the Hub: hf auth login, or HF_TOKEN. An interrupted run goes on where
-    it was when the same command is given again. To train on the mirror:
-    python -m training.run --dataset DATASET --data FOLDER|USER/NAME
-
-    Args:
-        dataset: tetrominoes, objects_room, clevr, clevrtex, multishapenet_easy or waymo_open.
-        source: Files of the release, or folders of them.
-        to: A repo of the Hub, made if absent; or a folder, such as ./clevr or /data/clevr.
-        split: Which splits.
-        limit: Rows of each split.
-        private: Make a new repo private; one that is there and public is refused.
-        shard_mb: Megabytes of pictures in each parquet file.
-    """
-    try:
-        target = chosen_target(to, dataset, private)
-        print(f"Mirroring {release(dataset).title} to {target.name}")
-        done = mirror(dataset, source, target, splits=split, limit=limit, shard_mb=shard_mb)
-    except KeyboardInterrupt:
-        sys.exit("\nStopped; finished shards stay. The same command goes on from there.")
-    except (ValueError, OSError) as error:
-        sys.exit("\n".join([f"error: {error}", *getattr(error, "__notes__", ())]))
-    for name in sorted({shard.split for shard in done.shards}):
-        shards, _, rows = done.done(name)
-        print(f"  {name:12} {rows:>9,} rows in {shards} file{'s' * (shards != 1)}")
-    print(f"python -m training.run --dataset {dataset} --data {shlex.quote(target.name)}")
-
-
-if __name__ == "__main__":
-    tyro.cli(main, prog="python -m hub.mirror", config=(tyro.conf.FlagCreatePairsOff,))

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
-from ..ahead import ahead, grouped
+from ...common.prefetch import batched, prefetch
 
 _HEADER = struct.Struct("<QI")
 _CHUNK = 1 << 18  # bytes read or unpacked at once
@@ -30,8 +30,8 @@ def records(path: Path) -> Iterator[tuple[int, bytes]]:
     off, a checksum is wrong, or it is no TFRecord at all.
     """
     # To hand a record over to another thread takes as long as to unpack a small one.
-    groups = grouped(_records(path), _GROUP, lambda record: len(record[1]))
-    with contextlib.closing(ahead(groups, _AHEAD)) as unpacked:
+    groups = batched(_records(path), _GROUP, lambda record: len(record[1]))
+    with contextlib.closing(prefetch(groups, _AHEAD)) as unpacked:
         for group in unpacked:
             yield from group
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ..rows import NAMED, Row, decode_image, decode_labels, row
+from .rows import NAMED, Row, decode_image, decode_labels, row
 from .source import Record, files
 
 VARIANTS = "full", "camo", "grassbg", "pbg", "vbg", "outd"

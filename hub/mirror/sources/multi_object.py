@@ -15,10 +15,10 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float32, UInt8
 
-from ..rows import Row, label_map, row
 from . import wire
 from .example import Features
 from .example import features as parsed
+from .rows import Row, label_map, row
 from .source import Record, files, payloads
 
 HELD_OUT = 100  # records; Slot Attention and its successors validate on the first of them

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 
 from tqdm import tqdm
 
-from .originals import Record
-from .rows import Row
+from .sources import Record
+from .sources.rows import Row
 
 Made = tuple[Record, Row | None]
 

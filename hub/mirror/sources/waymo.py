@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..rows import Row, decode_labels, row
 from . import wire
+from .rows import Row, decode_labels, row
 from .source import Record, files, payloads
 
 if TYPE_CHECKING:

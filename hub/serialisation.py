@@ -1,4 +1,4 @@
-"""A pytree as named arrays, in memory and as a safetensors file."""
+"""Serialisation of pytrees: as arrays by name, and as a safetensors file."""
 
 import contextlib
 from collections.abc import Callable, Iterator, Mapping
@@ -14,7 +14,7 @@ import safetensors.numpy
 from jax.sharding import Sharding
 from jaxtyping import DTypeLike
 
-from .files import atomic_file
+from .common.files import atomic_file
 
 T = TypeVar("T")
 MOST_HEADER = 2**20  # bytes of a file's header; a foreign one is not parsed beyond
@@ -46,7 +46,7 @@ def named_shapes(tree: Any) -> dict[str, tuple[int, ...]]:
     return {name: leaf.shape for name, leaf in _named(tree).items()}
 
 
-def fill(tree: T, arrays: Mapping[str, np.ndarray | jax.Array]) -> T:
+def fill_tree(tree: T, arrays: Mapping[str, np.ndarray | jax.Array]) -> T:
     """The tree with every array, or `jax.ShapeDtypeStruct` in its place, replaced by name.
 
     The new arrays keep their own precision. Raises a `ValueError` that lists every name that is
@@ -57,16 +57,16 @@ def fill(tree: T, arrays: Mapping[str, np.ndarray | jax.Array]) -> T:
     return _replace(tree, lambda name: jnp.asarray(arrays[name]))
 
 
-def write(tree: Any, path: Path, metadata: dict[str, str] | None = None) -> None:
+def save_tree(tree: Any, path: Path, metadata: dict[str, str] | None = None) -> None:
     """Write a tree's arrays as a safetensors file, whole or not at all."""
     with atomic_file(path) as temporary:
         safetensors.numpy.save_file(named_arrays(tree), temporary, metadata)
 
 
-def read(
+def load_tree(
     tree: T, path: Path, *, dtype: DTypeLike | None = None, sharding: Sharding | None = None
 ) -> T:
-    """The tree filled as by `fill`, one tensor after another, from a safetensors file.
+    """The tree filled as by `fill_tree`, one tensor after another, from a safetensors file.
 
     - `dtype`: of the floating arrays; `None` leaves them as they are in the file.
     - `sharding`: where arrays go. Every device is handed its part of the file, so that no host
@@ -80,8 +80,8 @@ def read(
         return _replace(tree, lambda name: _load(file, name, dtype, sharding))
 
 
-def metadata(path: Path) -> dict[str, str]:
-    """What `write` was given beside the arrays; errors as of `read`."""
+def read_metadata(path: Path) -> dict[str, str]:
+    """The metadata that `save_tree` was given; errors as of `load_tree`."""
     with _opened(path) as file:
         return file.metadata() or {}
 

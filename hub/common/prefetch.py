@@ -1,4 +1,4 @@
-"""Work done before it is asked for, in threads."""
+"""Prefetching in threads, and batching."""
 
 import collections
 import queue
@@ -11,11 +11,11 @@ Item = TypeVar("Item")
 Made = TypeVar("Made")
 
 
-def ahead(items: Iterable[Item], count: int) -> Generator[Item, None, None]:
-    """The same items, up to `count` of them made in a thread before they are asked for.
+def prefetch(items: Iterable[Item], count: int) -> Generator[Item, None, None]:
+    """Iterate over `items`, computing up to `count` of them ahead in a background thread.
 
-    An error comes where the item would have. The thread ends when the items do, or when this
-    iterator is closed or forgotten.
+    An error is raised where its item would have come. The thread ends with the items, or when this
+    iterator is closed or garbage collected.
     """
     made: queue.Queue[tuple[str, object]] = queue.Queue(maxsize=count)
     over = threading.Event()
@@ -56,17 +56,18 @@ def _taken(made: queue.Queue, over: threading.Event, thread: threading.Thread) -
         thread.join()
 
 
-def in_threads(
+def parallel_map(
     function: Callable[[Item], Made],
     items: Iterable[Item],
     threads: int,
     count: int,
     group: int = 1,
 ) -> Generator[Made, None, None]:
-    """The function of each item, in their order, up to `count` groups of them made before they are
-    asked for. An error comes where the result would have.
+    """Map `function` over `items` in a thread pool, in order; an error is raised where its result
+    would have come.
 
-    - `group`: how many a thread gets at once, as to hand one over takes a tenth of a millisecond.
+    - `count`: groups of items computed ahead.
+    - `group`: items handed to a thread at once; each hand-over costs a tenth of a millisecond.
     """
 
     def make(some: list[Item]) -> tuple[list[Made], Exception | None]:
@@ -80,7 +81,7 @@ def in_threads(
 
     pool = ThreadPoolExecutor(threads)
     made: collections.deque[Future[tuple[list[Made], Exception | None]]] = collections.deque()
-    source, error = grouped(items, group), None
+    source, error = batched(items, group), None
     try:
         while True:
             while error is None and len(made) < count:
@@ -100,11 +101,12 @@ def in_threads(
         raise error
 
 
-def grouped(
+def batched(
     items: Iterable[Item], most: int, size: Callable[[Item], int] = lambda item: 1
 ) -> Generator[list[Item], None, None]:
-    """Lists of the items, each ended when its sizes add up to so much. An error comes after the
-    items before it.
+    """Collect `items` into lists, each ended by the item with which its sizes reach `most`.
+
+    An error is raised after the items before it have come.
     """
     group: list[Item] = []
     total, error = 0, None

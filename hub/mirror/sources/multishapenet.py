@@ -10,9 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
-from ..rows import Row, decode_image, decode_labels, row
 from . import wire
 from .example import features
+from .rows import Row, decode_image, decode_labels, row
 from .source import Record, files, payloads
 
 _IMAGE = re.compile(r"img_(\d+)_(\d+)\.png")

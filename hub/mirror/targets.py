@@ -7,11 +7,11 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from .files import locked_folder
-from .originals import release
-from .remote import checked_repo, source
+from ..common.files import locked_folder
+from ..remote import checked_repo, source
+from ..upload import create_repo, upload
 from .shards import MANIFEST, Manifest
-from .upload import create_repo, upload
+from .sources import release
 
 _MOST = 1 << 26  # bytes of a manifest: of hundreds of thousands of shards
 
@@ -106,7 +106,7 @@ class RepoTarget:
 Target = FolderTarget | RepoTarget
 
 
-def chosen_target(name: str, dataset: str, private: bool) -> Target:
+def choose_target(name: str, dataset: str, private: bool) -> Target:
     """A folder that is there, or can be no repo's name; else the repo.
 
     Raises a `ValueError` if the dataset may not be shared and the repo would be public.

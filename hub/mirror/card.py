@@ -10,11 +10,11 @@ import numpy as np
 from jaxtyping import UInt8
 from PIL import Image
 
-from .config_file import LIBRARY
-from .files import atomic_file
-from .originals import release
-from .rows import Row, decode_image, decode_labels, features
+from ..common.files import atomic_file
+from ..config_file import LIBRARY
 from .shards import Manifest
+from .sources import release
+from .sources.rows import Row, decode_image, decode_labels, features
 
 SAMPLES = "samples.png"
 _CELL, _GAP = 128, 4

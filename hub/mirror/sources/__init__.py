@@ -4,9 +4,9 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from ..rows import Row
 from .releases import RELEASES as RELEASES
 from .releases import Release as Release
+from .rows import Row
 from .source import Record as Record
 from .source import walk
 

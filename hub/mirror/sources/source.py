@@ -5,8 +5,8 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from ..rows import Row
 from . import tfrecord
+from .rows import Row
 
 
 @dataclasses.dataclass(frozen=True)
