@@ -22,8 +22,8 @@ import tyro
 from hub.mirror import FolderTarget, mirror
 from hub.mirror.sources import tfrecord
 from training.data import Batches, Cursor, Images
-from training.data.loading import cached, streamed
-from training.data.mirrored import Mirror, opened
+from training.data.loading import cache_split, stream_split
+from training.data.mirrored import Mirror, open_mirror
 from training.data.scenes import shuffled_batches
 from training.provenance import commit, device
 
@@ -106,14 +106,16 @@ def measurements(folder: Path) -> dict[str, Callable[[], float]]:
     """
 
     def made(dataset: str, size: Size) -> Mirror:
-        return opened(str(filled(folder / f"{dataset}-{size}", dataset, size, ROWS[size])), dataset)
+        return open_mirror(
+            str(filled(folder / f"{dataset}-{size}", dataset, size, ROWS[size])), dataset
+        )
 
     small, medium, large = (
         made("tetrominoes", (35, 35)),
         made("objects_room", (128, 128)),
         made("clevr", (240, 320)),
     )
-    images = cached(made("objects_room", (64, 64)), (64, 64), ROWS[64, 64])
+    images = cache_split(made("objects_room", (64, 64)), (64, 64), ROWS[64, 64])
     return {
         "TFRecord reader, tetrominoes": partial(read, file(folder, "tetrominoes")),
         "TFRecord reader, clevr": partial(read, file(folder, "clevr")),
@@ -135,7 +137,7 @@ def stream(found: Mirror, size: Size) -> float:
     """Rows a second of an epoch."""
     rows = found.count("train")
     start = time.perf_counter()
-    batches = streamed(found, size, batch_size=BATCH, most=rows, seed=0, cursor=Cursor())
+    batches = stream_split(found, size, batch_size=BATCH, most=rows, seed=0, cursor=Cursor())
     return take(batches, rows, start)
 
 

@@ -9,7 +9,7 @@ with install_import_hook("isa_eqx", "beartype.beartype"):
     from .architectures import published as published
     from .config import VARIANTS as VARIANTS
     from .config import ISAConfig as ISAConfig
-    from .config import one_of as one_of
+    from .config import check_choice as check_choice
     from .frames import Frame as Frame
     from .grid import coordinates as coordinates
     from .model import ISA as ISA

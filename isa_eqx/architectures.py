@@ -3,7 +3,7 @@
 import dataclasses
 from typing import Any
 
-from .config import VARIANTS, ISAConfig, one_of
+from .config import VARIANTS, ISAConfig, check_choice
 
 _OBJECTS_ROOM = dict(
     image_size=(64, 64),
@@ -40,7 +40,7 @@ def published(architecture: str, variant: str = "isa-t", **changes: Any) -> ISAC
     The paper has Tetrominoes only for `sa` and `isa-t`; for the others we take the same. Raises a
     `ValueError` with the valid names for an unknown one.
     """
-    one_of("architecture", architecture, tuple(ARCHITECTURES))
-    one_of("variant", variant, VARIANTS)
+    check_choice("architecture", architecture, tuple(ARCHITECTURES))
+    check_choice("variant", variant, VARIANTS)
     config = ISAConfig(variant=variant, **ARCHITECTURES[architecture])
     return dataclasses.replace(config, **changes)

@@ -9,7 +9,7 @@ from .config import ISAConfig
 from .frames import Frame
 from .grid_encoder import GridEncoder
 from .layers import MLP, dense, gru, layer_norm, linear
-from .pixels import AbsolutePixels, Pixels
+from .projections import AbsoluteProjections, Projections
 from .symmetries import Symmetry
 
 ATTENTION_EPSILON = 1e-8
@@ -82,8 +82,8 @@ class SlotAttention(eqx.Module):
         update; here it always belongs to the slots that are returned.
         """
         features = jax.vmap(self.norm_features)(features)
-        keys: Pixels = AbsolutePixels(dense(self.key, features, dtype))
-        values: Pixels = AbsolutePixels(dense(self.value, features, dtype))
+        keys: Projections = AbsoluteProjections(dense(self.key, features, dtype))
+        values: Projections = AbsoluteProjections(dense(self.value, features, dtype))
         if self.grid_encoder is not None:
             keys = self.grid_encoder.relative(keys.vectors, dtype)
             if self.relative_values:

@@ -20,7 +20,7 @@ _KINDS = {
 }
 
 
-def one_of(what: str, name: Any, valid: tuple[str, ...]) -> None:
+def check_choice(what: str, name: Any, valid: tuple[str, ...]) -> None:
     """Raise a `ValueError` with the valid names, nearest first, unless `name` is one of them."""
     if name not in valid:
         starts = [candidate for candidate in valid if name and candidate.startswith(str(name))]
@@ -76,8 +76,8 @@ class ISAConfig:
     learnt_grid: bool = False
 
     def __post_init__(self) -> None:
-        one_of("variant", self.variant, VARIANTS)
-        one_of("dtype", self.dtype, DTYPES)
+        check_choice("variant", self.variant, VARIANTS)
+        check_choice("dtype", self.dtype, DTYPES)
         self._check_numbers()
         self._check_lengths()
         for switch, used in (("relative_values", True), ("learnt_grid", False)):
@@ -151,7 +151,7 @@ class ISAConfig:
         defaults = {field.name: field.default for field in dataclasses.fields(cls)}
         restored: dict[str, Any] = {}
         for name, value in fields.items():
-            one_of("field of ISAConfig", name, tuple(defaults))
+            check_choice("field of ISAConfig", name, tuple(defaults))
             kind = type(defaults[name])
             is_list = kind is tuple and type(value) is list
             restored[name] = tuple(value) if is_list else value

@@ -7,7 +7,7 @@ import jax.random as jr
 from jaxtyping import Array, DTypeLike, Float, PRNGKeyArray
 
 from .layers import MLP, cast, dense, linear, product, weight_and_bias
-from .pixels import RelativePixels
+from .projections import RelativeProjections
 
 
 class GridEncoder(eqx.Module):
@@ -38,7 +38,7 @@ class GridEncoder(eqx.Module):
 
     def relative(
         self, vectors: Float[Array, "n d"], dtype: DTypeLike | None = None
-    ) -> RelativePixels:
+    ) -> RelativeProjections:
         """Every pixel as every slot will see it. `dtype`: as for `product`."""
         gain, shift = weight_and_bias(self.mlp.norm)
         first, bias = weight_and_bias(self.mlp.hidden)
@@ -46,7 +46,7 @@ class GridEncoder(eqx.Module):
         size = vectors.shape[1]
         centred, axes = _centre(vectors + origin[None], axis=1), _centre(axes, axis=0)
         scaled = first * gain[None]
-        return RelativePixels(
+        return RelativeProjections(
             offset=product(centred, scaled.T, dtype),
             slopes=jnp.concatenate([axes.T @ scaled.T, (first @ shift + bias)[None]]),
             square=jnp.square(centred).mean(axis=1),

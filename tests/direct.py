@@ -1,7 +1,7 @@
 """The published form of the invariant attention: a vector for every slot and pixel.
 
-It computes what `isa_eqx.pixels` does, as the paper writes it. Tests and benchmarks measure the
-fast form against it.
+It computes what `isa_eqx.projections` does, as the paper writes it. Tests and benchmarks measure
+the fast form against it.
 """
 
 from typing import TypeVar
@@ -12,12 +12,12 @@ import jax.numpy as jnp
 from jaxtyping import Array, DTypeLike, Float
 
 from isa_eqx.grid_encoder import GridEncoder
-from isa_eqx.pixels import Pixels
+from isa_eqx.projections import Projections
 
 Tree = TypeVar("Tree")
 
 
-class DirectPixels(Pixels):
+class DirectProjections(Projections):
     """e_kn = E(x_n + P rel_kn), each made and kept."""
 
     encoder: GridEncoder
@@ -41,7 +41,7 @@ class DirectGridEncoder(GridEncoder):
         self.position, self.mlp = encoder.position, encoder.mlp
 
     def relative(self, vectors, dtype=None):
-        return DirectPixels(self, vectors, dtype)
+        return DirectProjections(self, vectors, dtype)
 
 
 def direct(model: Tree) -> Tree:

@@ -13,8 +13,8 @@ import pytest
 
 from hub.mirror import MANIFEST, FolderTarget, mirror
 from hub.mirror.sources.rows import png
-from training.data import DATASETS, Cursor, load, settled
-from training.data.mirrored import opened
+from training.data import DATASETS, Cursor, load, resolve
+from training.data.mirrored import open_mirror
 from training.data.stream import rows, shuffled
 from training.presets import preset
 
@@ -69,7 +69,7 @@ def test_a_picture_smaller_than_the_crop_is_said_to_be(tetrominoes, monkeypatch)
 
 def test_a_flipped_bit_changes_no_row_unnoticed(tetrominoes, tmp_path):
     def read():
-        found = rows(opened(str(tmp_path / "flipped"), "tetrominoes"), "validation")
+        found = rows(open_mirror(str(tmp_path / "flipped"), "tetrominoes"), "validation")
         return [(row["index"], row["image"], row["mask"]) for row in found]
 
     shutil.copytree(tetrominoes, tmp_path / "flipped")
@@ -116,7 +116,7 @@ def test_other_rows_than_the_mirror_says_are_an_error(tetrominoes, tmp_path, cou
     with pytest.raises(ValueError, match=re.escape(said)):
         load("tetrominoes", "validation", data=str(tmp_path / "other"))
     if count < 100:  # more are not noticed, as a stream stops at what is said
-        other = opened(str(tmp_path / "other"), "tetrominoes")
+        other = open_mirror(str(tmp_path / "other"), "tetrominoes")
         with pytest.raises(ValueError, match=re.escape(said)):
             list(itertools.islice(shuffled(other, "validation", None, 0, Cursor()), 100))
     assert len(load("tetrominoes", "validation", 20, data=str(tmp_path / "other"))) == 20
@@ -126,11 +126,11 @@ def test_what_cannot_be_trained_on_is_said_before_anything_is_read(released, tmp
     with pytest.raises(
         ValueError, match=r"clevr cannot be drawn, only tetrominoes\. .*hub.mirror clevr"
     ):
-        settled(preset("clevr", data="procedural"))
+        resolve(preset("clevr", data="procedural"))
     dataset, _, source, *_ = released["clevrtex"]
     mirror(dataset, [source], FolderTarget(tmp_path / "mirror"))
     with pytest.raises(ValueError, match="has no row of split 'train'; it has test"):
-        settled(preset(dataset, data=str(tmp_path / "mirror")))
+        resolve(preset(dataset, data=str(tmp_path / "mirror")))
     with pytest.raises(ValueError, match="Unknown split 'six'; valid ones are train"):
         load("tetrominoes", "six")
     with pytest.raises(ValueError, match="count must be at least 1, got 0"):
@@ -142,10 +142,10 @@ def test_a_mirror_that_is_not_finished_is_taken_and_said_to_be(tetrominoes, tmp_
     manifest = json.loads((tmp_path / "part" / MANIFEST).read_text())
     (tmp_path / "part" / MANIFEST).write_text(json.dumps(manifest | dict(finished=False)))
     config = preset("tetrominoes", data=str(tmp_path / "part"), batch_size=4, train_examples=16)
-    assert settled(config) == config
+    assert resolve(config) == config
     assert "is not finished; this takes what is there" in capsys.readouterr().out
     config = dataclasses.replace(config, data=str(tetrominoes))
-    assert settled(config) == config and capsys.readouterr().out == ""
+    assert resolve(config) == config and capsys.readouterr().out == ""
 
 
 def test_a_manifest_that_is_damaged_is_named(tetrominoes, tmp_path):
@@ -163,6 +163,6 @@ def test_a_manifest_that_is_damaged_is_named(tetrominoes, tmp_path):
         assert text != whole.encode()
         file.write_bytes(text)
         with pytest.raises(ValueError, match=re.escape(said)):
-            opened(str(tmp_path / "harmed"), "tetrominoes")
+            open_mirror(str(tmp_path / "harmed"), "tetrominoes")
         with pytest.raises(ValueError, match=re.escape(said)):
             FolderTarget(tmp_path / "harmed").manifest()

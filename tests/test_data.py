@@ -10,10 +10,10 @@ import pytest
 
 from hub.mirror import FolderTarget, mirror, row
 from isa_eqx import published
-from training.data import DATASETS, Cursor, Resize, batches, load
+from training.data import DATASETS, Cursor, Resize, load, stream_batches
 from training.data.catalogue import largest_objects
-from training.data.loading import Reader, cached, reader
-from training.data.mirrored import opened
+from training.data.loading import Reader, cache_split, reader
+from training.data.mirrored import open_mirror
 from training.data.stream import rows
 from training.presets import preset
 
@@ -47,7 +47,7 @@ def mirrors(released, tmp_path_factory):
 @pytest.mark.parametrize("name", RELEASES)
 def test_at_its_own_size_a_scene_is_that_of_the_source(mirrors, name):
     dataset, folder, split, images, labels = mirrors(name)
-    found = opened(folder, dataset)
+    found = open_mirror(folder, dataset)
     read = reader(found, split, images[0].shape[:2])
     for scene, image, label in zip(rows(found, split), images, labels, strict=True):
         np.testing.assert_array_equal(read.picture(scene), image)
@@ -110,9 +110,9 @@ def configured(tetrominoes, **changes):
 @pytest.mark.parametrize("cache", [False, True])
 def test_batches_go_on_from_any_cursor(tetrominoes, cache):
     config = configured(tetrominoes, cache=cache)
-    whole = list(itertools.islice(batches(config, Cursor()), 9))
+    whole = list(itertools.islice(stream_batches(config, Cursor()), 9))
     for place in range(8):
-        following = itertools.islice(batches(config, whole[place][1]), 8 - place)
+        following = itertools.islice(stream_batches(config, whole[place][1]), 8 - place)
         for (images, cursor), (other, after) in zip(whole[place + 1 :], following, strict=True):
             assert cursor == after
             np.testing.assert_array_equal(images.pixels, other.pixels)
@@ -122,7 +122,7 @@ def test_every_image_once_an_epoch_cached_or_streamed(tetrominoes):
     first = load("tetrominoes", "train", 11, data=str(tetrominoes)).images.pixels
     expected = sorted(image.tobytes() for image in first)
     for cache in (False, True):
-        found = batches(
+        found = stream_batches(
             configured(tetrominoes, batch_size=1, train_examples=11, cache=cache), Cursor()
         )
         pixels = [np.asarray(images.pixels).tobytes() for images, _ in itertools.islice(found, 22)]
@@ -132,7 +132,7 @@ def test_every_image_once_an_epoch_cached_or_streamed(tetrominoes):
 
 def test_the_seed_orders_the_images(tetrominoes):
     def drawn(seed):
-        return next(batches(configured(tetrominoes, seed=seed), Cursor()))[0].pixels
+        return next(stream_batches(configured(tetrominoes, seed=seed), Cursor()))[0].pixels
 
     np.testing.assert_array_equal(drawn(0), drawn(0))
     assert not np.array_equal(drawn(0), drawn(1))
@@ -140,15 +140,15 @@ def test_the_seed_orders_the_images(tetrominoes):
 
 def test_to_stop_taking_batches_leaves_no_thread(tetrominoes):
     before = threading.active_count()
-    found = batches(configured(tetrominoes), Cursor())
+    found = stream_batches(configured(tetrominoes), Cursor())
     next(found)
     found.close()
     assert threading.active_count() == before
 
 
 def test_a_cache_holds_what_is_looked_at_of_each_image(tetrominoes):
-    found = opened(str(tetrominoes), "tetrominoes")
-    images = cached(found, (35, 35), 4)
+    found = open_mirror(str(tetrominoes), "tetrominoes")
+    images = cache_split(found, (35, 35), 4)
     assert len(images) == 4 and images.pixels.dtype == np.uint8
     np.testing.assert_array_equal(
         images.pixels, load("tetrominoes", "train", 4, data=str(tetrominoes)).images.pixels

@@ -6,7 +6,7 @@ import pytest
 
 from hub.mirror import FolderTarget, mirror
 from training.data import Cursor
-from training.data.mirrored import opened
+from training.data.mirrored import open_mirror
 from training.data.stream import rows, shuffled
 
 from .releases import multi_object
@@ -29,9 +29,9 @@ def found(request, tmp_path_factory):
         mirror("tetrominoes", [source], FolderTarget(folder / "mirror"), shard_mb=1)
     finally:
         hub.mirror.convert.MEGABYTE = megabyte
-    opened_ = opened(str(folder / "mirror"), "tetrominoes")
-    assert (len(opened_.files["train"]) > 1) == (request.param > 1)
-    return opened_
+    made = open_mirror(str(folder / "mirror"), "tetrominoes")
+    assert (len(made.files["train"]) > 1) == (request.param > 1)
+    return made
 
 
 def taken(mirror, count, cursor=Cursor(), most=None, seed=0, **hosts):  # noqa: B008
@@ -70,8 +70,8 @@ def test_the_training_set_is_the_first_rows(found):
 
 def test_what_is_no_mirror_of_it_is_said(found, tmp_path):
     with pytest.raises(ValueError, match="is a mirror of tetrominoes, not of clevr"):
-        opened(found.name, "clevr")
+        open_mirror(found.name, "clevr")
     with pytest.raises(ValueError, match="holds no mirror: no mirror.json there"):
-        opened(str(tmp_path), "clevr")
+        open_mirror(str(tmp_path), "clevr")
     with pytest.raises(ValueError, match="has no row of split 'test'; it has validation, train"):
         rows(found, "test")

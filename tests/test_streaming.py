@@ -15,8 +15,8 @@ import hub.mirror.convert
 from hub.mirror import choose_target, mirror
 from training import presets
 from training.arguments import parse
-from training.data import Cursor, order, settled
-from training.data.mirrored import opened
+from training.data import Cursor, resolve, shuffling
+from training.data.mirrored import open_mirror
 from training.data.stream import rows, shuffled
 from training.presets import Preset
 from training.run import main
@@ -107,15 +107,15 @@ def test_waymo_goes_to_private_repos_only(monkeypatch, tmp_path):
     assert HUB.repo("user/waymo", "dataset").private
     monkeypatch.setenv("HF_TOKEN", STRANGER)
     with pytest.raises(ValueError, match="no such repo, or a private one"):
-        opened("user/waymo", "waymo_open")
+        open_mirror("user/waymo", "waymo_open")
     monkeypatch.setenv("HF_TOKEN", OWNER)
-    found = opened("user/waymo", "waymo_open")
+    found = open_mirror("user/waymo", "waymo_open")
     assert all(len(list(rows(found, split))) == found.count(split) for split in found.files)
 
 
 def test_it_streams_and_pins_its_commit(pushed, capsys):
-    found = opened(REPO, "clevr")
-    config = settled(presets.preset("clevr", data=REPO, batch_size=5))
+    found = open_mirror(REPO, "clevr")
+    config = resolve(presets.preset("clevr", data=REPO, batch_size=5))
     assert config.data == found.name == f"{REPO}@{pushed.refs['main']}"
     assert config.train_examples == TRAIN
     assert f"{REPO} has {TRAIN} images to train on, the recipe wants" in capsys.readouterr().out
@@ -130,7 +130,7 @@ def test_it_streams_and_pins_its_commit(pushed, capsys):
     [dict(drop=20_000), dict(drop=20_000, times=3), dict(stall=2.5), dict(status=503)],
 )
 def test_no_row_is_lost_or_repeated_when_the_connection_drops(pushed, what):
-    found = opened(REPO, "clevr")
+    found = open_mirror(REPO, "clevr")
     with HUB.fault(SHARD, **what) as fault:
         stream = shuffled(found, "train", None, 0, Cursor())
         indices = [row["index"] for row, _ in itertools.islice(stream, 2 * TRAIN)]
@@ -142,8 +142,8 @@ def test_no_row_is_lost_or_repeated_when_the_connection_drops(pushed, what):
 
 
 def test_what_is_resumed_fetches_no_file_of_which_nothing_is_left(pushed, monkeypatch):
-    monkeypatch.setattr(order, "BUFFER", 4)
-    found = opened(REPO, "clevr")
+    monkeypatch.setattr(shuffling, "BUFFER", 4)
+    found = open_mirror(REPO, "clevr")
     whole = list(itertools.islice(shuffled(found, "train", None, 0, Cursor()), TRAIN))
     HUB.requests.clear()
     stream = shuffled(found, "train", None, 0, whole[-2][1])
@@ -161,7 +161,7 @@ def test_what_is_resumed_fetches_no_file_of_which_nothing_is_left(pushed, monkey
 )
 def test_what_cannot_be_waited_for_names_the_file(pushed, what, kind, said):
     with HUB.fault(SHARD, **what), pytest.raises(kind, match=said):
-        list(rows(opened(REPO, "clevr"), "train"))
+        list(rows(open_mirror(REPO, "clevr"), "train"))
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from training import checkpoint, presets
 from training.arguments import Arguments, How, HowMuch, What, Where
 from training.card import title
 from training.config import TrainConfig
-from training.data import Cursor, Images, Resize, batches, load
+from training.data import Cursor, Images, Resize, load, stream_batches
 from training.data.scenes import shuffled_batches
 from training.log import Log, NonFiniteError
 from training.loss import batch_loss, loss
@@ -137,7 +137,7 @@ def test_another_seed_has_other_weights_and_another_order():
 
 
 def test_a_run_trains_on_scenes_that_it_is_not_scored_on():
-    stream = batches(dataclasses.replace(TINY, batch_size=10), Cursor())
+    stream = stream_batches(dataclasses.replace(TINY, batch_size=10), Cursor())
     shown = np.sort(next(stream)[0].pixels.reshape(10, -1), axis=0)
     train, validation = (load("tetrominoes", split, 10).images for split in ("train", "validation"))
     np.testing.assert_array_equal(shown, np.sort(train.pixels.reshape(10, -1), axis=0))

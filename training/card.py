@@ -12,8 +12,7 @@ from isa_eqx import ISAConfig
 from isa_eqx.card import about, front_matter, method, usage
 
 from .config import TrainConfig
-from .data import about as about_scenes
-from .data import default, repo_of, short
+from .data import default_source, describe_data, repo_of, short_name
 from .presets import preset
 from .provenance import commit, device
 
@@ -22,7 +21,7 @@ METRICS = {"fg_ari": "FG-ARI", "ari": "ARI", "mse": "MSE"}
 
 def title(config: TrainConfig) -> str:
     """What to call the run beside a result."""
-    parts = [f"{config.dataset} ({short(config.data)})", config.model.variant, config.preset]
+    parts = [f"{config.dataset} ({short_name(config.data)})", config.model.variant, config.preset]
     if config.model.dtype != "float32":
         parts.append(config.model.dtype)
     return ", ".join((*parts, f"seed {config.seed}"))
@@ -34,7 +33,7 @@ def command(config: TrainConfig) -> str:
     usual = preset(config.dataset, model.variant, config.preset, seed=config.seed)
     words = ["python", "-m", "training.run", "--dataset", config.dataset]
     words += ["--variant", model.variant, "--preset", config.preset, "--seed", str(config.seed)]
-    if config.data != default(config.dataset):
+    if config.data != default_source(config.dataset):
         words += ["--data", config.data]
     words += ["--cache"] if config.cache else []
     for name in ("steps", "batch_size", "train_examples", "recompute"):
@@ -84,7 +83,7 @@ def _measured(name: str, value: float, images: int, config: TrainConfig) -> dict
         task_type="image-segmentation",
         task_name="Object discovery",
         dataset_type=repo_of(config.data) or config.dataset,
-        dataset_name=f"{config.dataset} ({short(config.data)})",
+        dataset_name=f"{config.dataset} ({short_name(config.data)})",
         dataset_split="validation",
         dataset_args={"images": images},
         metric_type=name,
@@ -103,7 +102,7 @@ def _results(scores: dict[str, float], images: int, config: TrainConfig) -> str:
 | {values} | {images:,} |
 
 FG-ARI leaves the background out. This is one seed, {config.seed}; others may differ by more than
-methods do. {about_scenes(config.dataset, config.data)}"""
+methods do. {describe_data(config.dataset, config.data)}"""
 
 
 def _training(config: TrainConfig, seconds: float, resumed: bool) -> str:

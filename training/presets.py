@@ -6,10 +6,10 @@ from typing import Any
 import equinox as eqx
 import jax
 
-from isa_eqx import ISA, VARIANTS, ISAConfig, one_of, published
+from isa_eqx import ISA, VARIANTS, ISAConfig, check_choice, published
 
 from .config import TrainConfig
-from .data import PROCEDURAL, default
+from .data import PROCEDURAL, default_source
 from .data import dataset as known
 
 NAMES = ("auto", "paper", "paper-resnet", "quick")
@@ -92,19 +92,19 @@ def preset(
     schedule: the warm-up shrinks along.
     Raises a `ValueError` with the valid names for an unknown one.
     """
-    one_of("dataset", dataset, DATASETS)
-    one_of("variant", variant, VARIANTS)
-    one_of("preset", name, NAMES)
+    check_choice("dataset", dataset, DATASETS)
+    check_choice("variant", variant, VARIANTS)
+    check_choice("preset", name, NAMES)
     names = tuple(known for place, known in PRESETS if place == dataset)
     if name == "auto":
         name = "quick" if jax.default_backend() == "cpu" and "quick" in names else "paper"
-    one_of(f"preset of {dataset}", name, names)
+    check_choice(f"preset of {dataset}", name, names)
     chosen = PRESETS[dataset, name]
     changes: dict[str, Any] = {} if dtype is None else dict(dtype=dtype)
     config = TrainConfig(
         dataset=dataset,
         preset=name,
-        data=data or default(dataset),
+        data=data or default_source(dataset),
         cache=cache,
         seed=seed,
         model=published(chosen.architecture, variant, **chosen.model | changes),
@@ -159,9 +159,9 @@ def describe(dataset: str, name: str) -> str:
 
 def _where(name: str) -> str:
     """What a run trains on if it is not told."""
-    if default(name) == PROCEDURAL and known(name).draw is None:
+    if default_source(name) == PROCEDURAL and known(name).draw is None:
         return "a mirror that you make: python -m hub.mirror --help"
-    return default(name)
+    return default_source(name)
 
 
 def _list(numbers: tuple[int, ...]) -> str:

@@ -20,7 +20,7 @@ from . import checkpoint, pictures
 from .arguments import Arguments, parse
 from .card import METRICS, run_card, title
 from .config import TrainConfig
-from .data import Batches, Cursor, Scenes, about, batches, load, repo_of, settled
+from .data import Batches, Cursor, Scenes, describe_data, load, repo_of, resolve, stream_batches
 from .evaluate import evaluate
 from .interruption import interruption
 from .log import Log, NonFiniteError
@@ -33,21 +33,21 @@ QUICK_LOOK = 200  # validation images scored while training; at the end, all of 
 
 def main(arguments: Arguments) -> None:
     """Prepare, train, report. A mistake of the user's ends in one sentence."""
-    with ending_in_a_sentence(ValueError, OSError):
+    with exit_with_message(ValueError, OSError):
         config, run = prepare(arguments)
-        print(f"{title(config)}: {about(config.dataset, config.data)}", flush=True)
+        print(f"{title(config)}: {describe_data(config.dataset, config.data)}", flush=True)
         state, seconds, cursor = start(config), 0.0, Cursor()
         if arguments.where.resume:
             state, seconds, cursor = checkpoint.restore(run, state, config)
-            ask_for(arguments.where.push_to_hub)
+            ensure_repo(arguments.where.push_to_hub)
         else:
             # From here on it can be resumed.
             checkpoint.save(run, state, config, seconds, cursor)
-    with ending_in_a_sentence(NonFiniteError, ValueError, OSError):
+    with exit_with_message(NonFiniteError, ValueError, OSError):
         size = config.model.image_size
         validation = load(config.dataset, "validation", data=config.data, size=size)
         log = Log(run / "metrics.jsonl", int(state.step), seconds)
-        with contextlib.closing(batches(config, cursor)) as training_set:
+        with contextlib.closing(stream_batches(config, cursor)) as training_set:
             every = arguments.where.eval_every
             state = train(config, run, state, log, training_set, validation, every)
         report(config, run, state.model, log, validation, arguments.where.resume)
@@ -78,7 +78,7 @@ def prepare(arguments: Arguments) -> tuple[TrainConfig, Path]:
             f"--dataset {what.dataset} --variant {what.variant} --preset paper"
         )
     run = where.out or Path("runs") / f"{what.dataset}-{what.variant}-seed{what.seed}"
-    config = settled(dataclasses.replace(config, data=data_of(run, config, where.resume)))
+    config = resolve(dataclasses.replace(config, data=resolve_data(run, config, where.resume)))
     if not where.resume and run.exists() and (not run.is_dir() or any(run.iterdir())):
         raise ValueError(
             f"{run} is not empty; continue the run in it with --resume, or name another folder "
@@ -88,7 +88,7 @@ def prepare(arguments: Arguments) -> tuple[TrainConfig, Path]:
         try:
             with hub.atomic_file(run / "train.json") as temporary:
                 temporary.write_text(json.dumps(config.to_dict(), indent=2) + "\n")
-                ask_for(where.push_to_hub)
+                ensure_repo(where.push_to_hub)
         except ConnectionError:
             raise
         except OSError as error:
@@ -98,7 +98,7 @@ def prepare(arguments: Arguments) -> tuple[TrainConfig, Path]:
     return config, run
 
 
-def data_of(run: Path, config: TrainConfig, resumed: bool) -> str:
+def resolve_data(run: Path, config: TrainConfig, resumed: bool) -> str:
     """Where the scenes are: in a resumed run the commit that it began with, unless another is
     named, or the folder as it was called then.
     """
@@ -143,7 +143,7 @@ def train(
                 if cursor is not None:
                     checkpoint.save(run, state, config, log.seconds, cursor)
                     bar.close()
-                    print(f"Saved at step {step - 1}. Continue with:\n  {again()}")
+                    print(f"Saved at step {step - 1}. Continue with:\n  {resume_command()}")
                 raise
             state, measured = train_step(images, state, config)
             bar.set_description("training", refresh=False)
@@ -162,7 +162,7 @@ def train(
                 checkpoint.save(run, state, config, log.seconds, cursor)
             if stop:
                 bar.close()
-                print(f"Stopped and saved at step {step}. Continue with:\n  {again()}")
+                print(f"Stopped and saved at step {step}. Continue with:\n  {resume_command()}")
                 sys.exit(128 + stop)
     return state
 
@@ -191,7 +191,7 @@ def report(
     print(f"In {run}: {', '.join(sorted(file.name for file in run.iterdir()))}")
 
 
-def ask_for(repo_id: str | None) -> None:
+def ensure_repo(repo_id: str | None) -> None:
     """Make the repo now: rather than days later, it shows whether that is allowed."""
     if repo_id is not None:
         hub.create_repo(repo_id)
@@ -207,7 +207,7 @@ def share(run: Path, repo_id: str) -> None:
 
 
 @contextlib.contextmanager
-def ending_in_a_sentence(*kinds: type[Exception]) -> Iterator[None]:
+def exit_with_message(*kinds: type[Exception]) -> Iterator[None]:
     """End the program with the message of such an error, without a traceback."""
     try:
         yield
@@ -215,7 +215,7 @@ def ending_in_a_sentence(*kinds: type[Exception]) -> Iterator[None]:
         sys.exit(f"error: {error}")
 
 
-def again() -> str:
+def resume_command() -> str:
     """The command that continues this run."""
     arguments = [a for a in sys.argv[1:] if a != "--resume"] + ["--resume"]
     return shlex.join(["python", "-m", "training.run", *arguments])

@@ -41,7 +41,7 @@ def _over_3x3(
 def sample_pixels(
     probability: Float[Array, " n"], count: int, *, key: PRNGKeyArray
 ) -> tuple[Int[Array, " m"], Float[Array, " m"]]:
-    """Pixels drawn with replacement, and weights with which a sum over them is without bias.
+    """Projections drawn with replacement, and weights with which a sum over them is without bias.
 
     E[Σᵢ weightᵢ f(pixelᵢ)] = Σₙ f(n) for every f: a weight is 1 / (count · probability). The draw
     is stratified, one pixel from each `count`-th part of the probability, in the order of pixels,

@@ -14,7 +14,7 @@ from jaxtyping import Array, Float
 import hub
 
 from ..architectures import published
-from ..config import ISAConfig, one_of
+from ..config import ISAConfig, check_choice
 from ..grid import coordinates
 from ..model import ISA
 from .flax import read_params
@@ -45,7 +45,7 @@ NAMES = tuple(_RELEASED)
 
 def config(name: str) -> ISAConfig:
     """The configuration behind a name of the release, one of `NAMES`; a `ValueError` if none is."""
-    one_of("published model", name, NAMES)
+    check_choice("published model", name, NAMES)
     architecture, variant, relative_values = _RELEASED[name]
     model = published(architecture, variant, relative_values=relative_values)
     learnt_grid = bool(model.encoder_blocks) and variant in ("isa-ts", "isa-tsr")
@@ -59,7 +59,7 @@ def load(path: str | Path, name: str) -> ISA:
 
     Raises a `ValueError` if the file cannot be read, or as `from_params`.
     """
-    one_of("published model", name, NAMES)
+    check_choice("published model", name, NAMES)
     params = read_params(path)
     try:
         return from_params(params, name)

@@ -8,10 +8,10 @@ from .scenes import Cursor as Cursor
 from .scenes import Images as Images
 from .scenes import Scenes as Scenes
 from .source import PROCEDURAL as PROCEDURAL
-from .source import about as about
-from .source import batches as batches
-from .source import default as default
+from .source import default_source as default_source
+from .source import describe_data as describe_data
 from .source import load as load
 from .source import repo_of as repo_of
-from .source import settled as settled
-from .source import short as short
+from .source import resolve as resolve
+from .source import short_name as short_name
+from .source import stream_batches as stream_batches

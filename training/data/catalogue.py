@@ -6,7 +6,7 @@ from collections.abc import Callable
 import numpy as np
 from jaxtyping import Array, UInt8, UInt32
 
-from isa_eqx import one_of
+from isa_eqx import check_choice
 
 from . import tetrominoes
 
@@ -110,5 +110,5 @@ DATASETS = {
 
 def dataset(name: str) -> Dataset:
     """A dataset by name; a `ValueError` with the valid ones for any other."""
-    one_of("dataset", name, tuple(DATASETS))
+    check_choice("dataset", name, tuple(DATASETS))
     return DATASETS[name]

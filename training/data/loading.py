@@ -84,7 +84,7 @@ def reader(mirror: Mirror, split: str, size: Size) -> Reader:
     return Reader(where, spec, Resize(cut.shape[:2], size))
 
 
-def streamed(
+def stream_split(
     mirror: Mirror, size: Size, *, batch_size: int, most: int, seed: int, cursor: Cursor
 ) -> Batches:
     """Batches of the training set without end, the next two on the device before they are asked
@@ -104,7 +104,7 @@ def streamed(
     return prefetch(batches(), BATCHES_AHEAD)
 
 
-def cached(mirror: Mirror, size: Size, most: int) -> Images:
+def cache_split(mirror: Mirror, size: Size, most: int) -> Images:
     """The training set in memory, what is looked at of it, decoded once."""
     read = reader(mirror, "train", size)
     (pixels,) = _gathered(
@@ -113,7 +113,7 @@ def cached(mirror: Mirror, size: Size, most: int) -> Images:
     return Images(pixels, read.resize)
 
 
-def loaded(mirror: Mirror, split: str, size: Size, most: int | None = None) -> Scenes:
+def load_split(mirror: Mirror, split: str, size: Size, most: int | None = None) -> Scenes:
     """The first scenes of a split in memory, all of them by default."""
     read = reader(mirror, split, size)
     pixels, labels = _gathered(

@@ -43,7 +43,7 @@ class Mirror:
         return sum(self.counts(split, most))
 
 
-def opened(name: str, dataset: str) -> Mirror:
+def open_mirror(name: str, dataset: str) -> Mirror:
     """The mirror in the folder of this name, or in the repo `user/name` or `user/name@revision`.
 
     Raises a `ValueError` if there is none, or one of another dataset; a `ConnectionError` if the

@@ -4,7 +4,7 @@ import jax.numpy as jnp
 import numpy as np
 from tqdm import tqdm
 
-from isa_eqx import one_of
+from isa_eqx import check_choice
 
 from .catalogue import Dataset
 from .resize import Resize
@@ -17,9 +17,9 @@ HELD_OUT = 1000  # images in validation and in test
 CHUNK = 4096
 
 
-def drawn(spec: Dataset, split: str, count: int = HELD_OUT) -> Scenes:
+def draw_split(spec: Dataset, split: str, count: int = HELD_OUT) -> Scenes:
     """The first `count` scenes of a split, of the size they are drawn in."""
-    one_of("split", split, SPLITS)
+    check_choice("split", split, SPLITS)
     assert spec.draw is not None
     starts, chunks = range(0, count, CHUNK), []
     bar = tqdm(starts, f"drawing {split}", leave=False, disable=len(starts) == 1, unit="chunk")

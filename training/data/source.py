@@ -8,21 +8,21 @@ from isa_eqx import published
 
 from ..config import TrainConfig
 from .catalogue import DATASETS, dataset
-from .loading import cached, loaded, streamed
-from .mirrored import opened
-from .procedural import HELD_OUT, drawn
+from .loading import cache_split, load_split, stream_split
+from .mirrored import open_mirror
+from .procedural import HELD_OUT, draw_split
 from .scenes import Batches, Cursor, Scenes, shuffled_batches
 
 PROCEDURAL = "procedural"
 _PINNED = re.compile(r"([\w.-]+/[\w.-]+)@([0-9a-f]{40})", re.ASCII)
 
 
-def default(name: str) -> str:
+def default_source(name: str) -> str:
     """What a dataset is where nothing else is said: the mirror of the catalogue, or drawn."""
     return dataset(name).repo or PROCEDURAL
 
 
-def settled(config: TrainConfig) -> TrainConfig:
+def resolve(config: TrainConfig) -> TrainConfig:
     """The same recipe with the commit that its repo is at now, and with as many training images as
     there are; says so where that is fewer.
 
@@ -32,7 +32,7 @@ def settled(config: TrainConfig) -> TrainConfig:
     if config.data == PROCEDURAL:
         _assert_drawn(config.dataset)
         return config
-    mirror = opened(config.data, config.dataset)
+    mirror = open_mirror(config.data, config.dataset)
     count, held_out = mirror.count("train", config.train_examples), mirror.count("validation")
     if not mirror.finished:
         print(f"{config.data} is not finished; this takes what is there.")
@@ -59,13 +59,13 @@ def repo_of(data: str) -> str | None:
     return match[1] if match else None
 
 
-def short(data: str) -> str:
+def short_name(data: str) -> str:
     """What to call a pinned source in a title."""
     match = _PINNED.fullmatch(data)
     return f"{match[1]}@{match[2][:7]}" if match else Path(data).name or data
 
 
-def about(name: str, data: str) -> str:
+def describe_data(name: str, data: str) -> str:
     """A sentence on a pinned source, for those who were not there."""
     if data == PROCEDURAL:
         return dataset(name).about_drawn
@@ -90,25 +90,25 @@ def load(
     """
     if count is not None and count < 1:
         raise ValueError(f"count must be at least 1, got {count}.")
-    data = data or default(name)
+    data = data or default_source(name)
     if data == PROCEDURAL:
         _assert_drawn(name)
-        return drawn(dataset(name), split, HELD_OUT if count is None else count)
-    return loaded(opened(data, name), split, size or published(name).image_size, count)
+        return draw_split(dataset(name), split, HELD_OUT if count is None else count)
+    return load_split(open_mirror(data, name), split, size or published(name).image_size, count)
 
 
-def batches(config: TrainConfig, cursor: Cursor) -> Batches:
+def stream_batches(config: TrainConfig, cursor: Cursor) -> Batches:
     """The training set in batches without end, from a place on.
 
     Scenes that are drawn or cached are all shuffled, those that are streamed in a buffer.
     """
     size, most = config.model.image_size, config.train_examples
     if config.data == PROCEDURAL:
-        images = drawn(dataset(config.dataset), "train", most).images
+        images = draw_split(dataset(config.dataset), "train", most).images
     else:
-        mirror = opened(config.data, config.dataset)
+        mirror = open_mirror(config.data, config.dataset)
         if not config.cache:
-            return streamed(
+            return stream_split(
                 mirror,
                 size,
                 batch_size=config.batch_size,
@@ -116,5 +116,5 @@ def batches(config: TrainConfig, cursor: Cursor) -> Batches:
                 seed=config.seed,
                 cursor=cursor,
             )
-        images = cached(mirror, size, most)
+        images = cache_split(mirror, size, most)
     return shuffled_batches(images, config.batch_size, config.seed, cursor)

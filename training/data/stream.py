@@ -12,8 +12,8 @@ from hub.common.errors import explained
 from hub.mirror import GROUP, MANIFEST, Row, features
 
 from .mirrored import Mirror
-from .order import epoch_order
 from .scenes import Cursor
+from .shuffling import epoch_order
 
 if TYPE_CHECKING:
     from pyarrow import Table

@@ -4,8 +4,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from training.data import order
-from training.data.order import epoch_order
+from training.data import shuffling
+from training.data.shuffling import epoch_order
 
 COUNTS = st.lists(st.integers(1, 1500), min_size=1, max_size=5)
 NUMBERS = st.integers(0, 2**32)
@@ -26,7 +26,7 @@ def test_no_more_rows_are_held_than_the_buffer_takes(counts, seed, hosts):
     _, found = epoch_order(counts, seed, 0, hosts - 1, hosts)
     if len(found):
         read = np.maximum.accumulate(found) - min(found) + 1
-        assert max(read - np.arange(len(found))) <= order.BUFFER
+        assert max(read - np.arange(len(found))) <= shuffling.BUFFER
 
 
 @given(st.lists(st.integers(20, 200), min_size=25, max_size=25), NUMBERS)
@@ -41,4 +41,4 @@ def test_epochs_and_seeds_have_orders_of_their_own(counts, seed):
 def test_neighbours_come_apart():
     """By hundreds of rows, as those of a scene or a drive do that a file has side by side."""
     _, found = epoch_order([10_000], 0, 0)
-    assert np.median(np.abs(np.diff(np.argsort(found)))) > order.BUFFER / 8
+    assert np.median(np.abs(np.diff(np.argsort(found)))) > shuffling.BUFFER / 8

@@ -10,7 +10,7 @@ from jaxtyping import Array, Float
 from .layers import NORM_EPSILON, weight_and_bias
 
 
-class Pixels(eqx.Module):
+class Projections(eqx.Module):
     """One vector e_kn per slot k and pixel n, known by its products rather than stored."""
 
     @abc.abstractmethod
@@ -26,7 +26,7 @@ class Pixels(eqx.Module):
         """Σₙ w_kn e_kn."""
 
 
-class AbsolutePixels(Pixels):
+class AbsoluteProjections(Projections):
     """The same vector for every slot: plain Slot Attention."""
 
     vectors: Float[Array, "n d"]
@@ -42,7 +42,7 @@ class AbsolutePixels(Pixels):
         return weights @ self.vectors
 
 
-class RelativePixels(Pixels):
+class RelativeProjections(Projections):
     """e_kn = E(x_n + P rel_kn), without a matrix product per slot and pixel.
 
     The input of E's layer norm, once centred, is affine in the 2-vector rel, and its variance v_kn
