@@ -10,11 +10,11 @@ from training.arguments import OfPreset
 from training.config import TrainConfig
 from training.presets import preset
 
-Arguments = TypeVar("Arguments", bound="What")
+Arguments = TypeVar("Arguments", bound="Options")
 
 
 @dataclasses.dataclass(frozen=True)
-class What:
+class Options:
     """What is measured, and how."""
 
     dataset: str

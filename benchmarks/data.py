@@ -37,7 +37,7 @@ ROWS = {(35, 35): 20_000, (128, 128): 4_000, (240, 320): 1_000, (64, 64): 6_400}
 
 
 @dataclasses.dataclass(frozen=True)
-class What:
+class Options:
     """What is measured, and how."""
 
     repeats: int = 3
@@ -46,15 +46,15 @@ class What:
     """Print one line of JSON to standard output, and the table to standard error."""
 
 
-def main(what: What) -> None:
+def main(options: Options) -> None:
     """Measure every step from the release to the batch."""
-    if what.repeats < 1:
-        sys.exit(f"error: --repeats must be at least 1, got {what.repeats}.")
+    if options.repeats < 1:
+        sys.exit(f"error: --repeats must be at least 1, got {options.repeats}.")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         conversions = converted(folder)
         timed = measurements(folder)
-        runs = [{name: run() for name, run in timed.items()} for _ in range(what.repeats)]
+        runs = [{name: run() for name, run in timed.items()} for _ in range(options.repeats)]
     record = dict(
         benchmark="data",
         device=device(),
@@ -63,8 +63,8 @@ def main(what: What) -> None:
         per_second={name: [run[name] for run in runs] for name in timed},
         mirror=conversions,
     )
-    print(text(record), file=sys.stderr if what.json else sys.stdout)
-    if what.json:
+    print(text(record), file=sys.stderr if options.json else sys.stdout)
+    if options.json:
         print(json.dumps(record))
 
 
@@ -175,7 +175,7 @@ def text(record: Mapping[str, Any]) -> str:
 if __name__ == "__main__":
     main(
         tyro.cli(
-            What,
+            Options,
             prog="python -m benchmarks.data",
             description="From the releases to batches.",
             config=(tyro.conf.FlagCreatePairsOff,),

@@ -8,14 +8,14 @@ from training.arguments import Recompute
 from training.config import TrainConfig
 
 from . import parts
-from .arguments import What, parse
+from .arguments import Options, parse
 from .forms import differences, forms, model
 from .measure import costs
 from .report import report
 
 
 @dataclasses.dataclass(frozen=True)
-class Step(What):
+class Step(Options):
     """What is measured, and how."""
 
     recompute: Recompute = None
@@ -28,15 +28,15 @@ class Step(What):
         return dataclasses.replace(config, recompute=self.recompute)
 
 
-def main(what: Step, config: TrainConfig) -> None:
+def main(options: Step, config: TrainConfig) -> None:
     """Measure the step and what it is made of; what is left over is loss and optimiser."""
     programs, apart = forms(parts.step, config), {}
-    if "direct" in programs and what.repeats:
+    if "direct" in programs and options.repeats:
         apart = differences(parts.gradient, config)
     fast = model(config)
     for part in (parts.encoder, parts.attention, parts.decoder):
         programs[part.__name__] = part(config, fast)
-    report("step", config, costs(programs, what.repeats), apart, what.json)
+    report("step", config, costs(programs, options.repeats), apart, options.json)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 from benchmarks import attention, curves, data, sampling, scenes, step
-from benchmarks.arguments import What
 from benchmarks.forms import largest_difference
 from benchmarks.measure import costs, flops
 from isa_eqx import ISAConfig
@@ -83,7 +82,7 @@ def recipe(variant, **changes):
 
 def test_attention_is_printed_as_json_and_as_a_table_beside_it(capsys):
     config = recipe("isa-t", relative_values=False)
-    attention.main(What("tetrominoes", repeats=1, json=True), config)
+    attention.main(Options("tetrominoes", repeats=1, json=True), config)
     printed = capsys.readouterr()
     record = json.loads(printed.out)
     fast, direct = record["programs"]["fast"], record["programs"]["direct"]
@@ -107,16 +106,16 @@ def test_the_parts_of_a_step_add_up_also_where_they_are_not_run(capsys):
 
 
 def test_sa_has_no_direct_form():
-    what = What("tetrominoes", variant="sa")
+    options = Options("tetrominoes", variant="sa")
     with pytest.raises(SystemExit, match="isa-t"):
-        attention.main(what, what.config())
+        attention.main(options, options.config())
 
 
 def test_every_step_from_a_release_to_a_batch_is_timed(monkeypatch, capsys):
     monkeypatch.setattr(scenes, "DISTINCT", 2)
     monkeypatch.setattr(data, "RECORDS", {"tetrominoes": 400, "clevr": 20})
     monkeypatch.setattr(data, "ROWS", dict.fromkeys(data.ROWS, 64))
-    data.main(data.What(repeats=2, json=True))
+    data.main(data.Options(repeats=2, json=True))
     printed = capsys.readouterr()
     record = json.loads(printed.out)
     assert all(len(rates) == 2 and min(rates) > 0 for rates in record["per_second"].values())

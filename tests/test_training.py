@@ -14,7 +14,13 @@ import pytest
 import hub
 from isa_eqx import VARIANTS, ISAConfig, published
 from training import checkpoint, presets
-from training.arguments import Arguments, How, HowMuch, What, Where
+from training.arguments import (
+    Arguments,
+    ComputeOptions,
+    DataOptions,
+    OutputOptions,
+    RecipeOptions,
+)
 from training.card import title
 from training.config import TrainConfig
 from training.data import Cursor, Images, Resize, load, stream_batches
@@ -238,6 +244,15 @@ def test_unknown_names_are_answered_with_the_nearest(arguments, message):
         preset(*arguments)
 
 
+def test_a_preset_takes_any_field_of_a_recipe():
+    changed = preset("tetrominoes", num_rounds=2, clip_norm=1.0, loss_pixels=None)
+    usual = preset("tetrominoes")
+    model = dataclasses.replace(usual.model, num_rounds=2)
+    assert changed == dataclasses.replace(usual, model=model, clip_norm=1.0)
+    with pytest.raises(ValueError, match="Unknown field of a recipe 'step'.*Did you mean 'steps'"):
+        preset("tetrominoes", step=3)
+
+
 def test_the_paper_preset_is_the_published_recipe():
     config = preset("tetrominoes", "isa-t", "paper")
     assert (config.steps, config.warmup_steps, config.batch_size) == (20_000, 5_000, 64)
@@ -283,10 +298,13 @@ def test_a_recipe_that_recomputes_holds_the_layers_of_one_slot():
 
 
 def test_the_command_line_reaches_the_recipe(tmp_path):
-    how = How(dtype="bfloat16", recompute=True)
-    what = What("tetrominoes", preset="paper", seed=3)
-    where = Where(out=tmp_path / "run")
-    config, _ = prepare(Arguments(what, HowMuch(steps=40, batch_size=2), how, where))
+    arguments = Arguments(
+        DataOptions("tetrominoes"),
+        RecipeOptions(preset="paper", seed=3, steps=40, batch_size=2),
+        ComputeOptions(dtype="bfloat16", recompute=True),
+        OutputOptions(out=tmp_path / "run"),
+    )
+    config, _ = prepare(arguments)
     assert (config.model.dtype, config.recompute, config.seed) == ("bfloat16", True, 3)
     assert (config.steps, config.batch_size, config.warmup_steps) == (40, 2, 10)
     assert title(config) == "tetrominoes (procedural), isa-t, paper, bfloat16, seed 3"

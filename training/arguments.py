@@ -5,7 +5,7 @@ Fields are described in comments above them: tyro joins their lines, and breaks 
 
 import dataclasses
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import tyro
 
@@ -16,8 +16,8 @@ Recompute = Annotated[bool | None, tyro.conf.arg(metavar="{True,False}", help_be
 
 
 @dataclasses.dataclass(frozen=True)
-class What:
-    """What to train."""
+class DataOptions:
+    """Which scenes to train on."""
 
     #: The scenes: tetrominoes, objects_room, clevr, clevrtex, multishapenet_easy or
     #: waymo_open.
@@ -31,6 +31,14 @@ class What:
             help_behavior_hint="(default: the dataset's own mirror, else procedural)",
         ),
     ] = None
+    #: Decode the training images of a mirror once, and keep them in memory.
+    cache: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
+class RecipeOptions:
+    """What to train, and how long."""
+
     #: The symmetry of the slots: sa (none), isa-t (translation), isa-ts (and scale),
     #: isa-tsr (and rotation).
     variant: str = "isa-t"
@@ -40,12 +48,6 @@ class What:
     preset: str = "auto"
     #: Of weights, order of images and initial frames; the scenes stay the same.
     seed: int = 0
-
-
-@dataclasses.dataclass(frozen=True)
-class HowMuch:
-    """How much of it."""
-
     #: Updates of the weights.
     steps: OfPreset = None
     #: Images in each step.
@@ -55,7 +57,7 @@ class HowMuch:
 
 
 @dataclasses.dataclass(frozen=True)
-class How:
+class ComputeOptions:
     """How it is computed."""
 
     #: What convolutions and matrix products compute in: float32, or bfloat16 for a GPU or
@@ -66,13 +68,10 @@ class How:
     #: slow at it.
     recompute: Recompute = None
 
-    #: Decode the training images of a mirror once, and keep them in memory.
-    cache: bool = False
-
 
 @dataclasses.dataclass(frozen=True)
-class Where:
-    """Where it goes."""
+class OutputOptions:
+    """Where the results go."""
 
     #: Folder for the model, its scores, pictures and checkpoints.
     out: Annotated[
@@ -96,10 +95,26 @@ class Where:
 class Arguments:
     """Learn to take scenes apart into objects, without labels."""
 
-    what: What
-    how_much: HowMuch
-    how: How
-    where: Where
+    data: DataOptions
+    recipe: RecipeOptions
+    compute: ComputeOptions
+    output: OutputOptions
+
+    def overrides(self) -> dict[str, Any]:
+        """What `preset` takes, by name; `None` where nothing was given."""
+        groups = self.data, self.recipe, self.compute
+        given = {name: x for group in groups for name, x in dataclasses.asdict(group).items()}
+        return given | {"name": given.pop("preset")}
+
+
+# The fields of a recipe that the command line sets, beside the names of a preset and the seed.
+OVERRIDES = tuple(
+    field.name
+    for group in (DataOptions, RecipeOptions, ComputeOptions)
+    for field in dataclasses.fields(group)
+    if field.name not in ("dataset", "variant", "preset", "seed")
+)
+FLAGS = ("cache",)  # those without a value
 
 
 def parse() -> Arguments:

@@ -11,8 +11,9 @@ import hub
 from isa_eqx import ISAConfig
 from isa_eqx.card import about, front_matter, method, usage
 
+from .arguments import FLAGS, OVERRIDES
 from .config import TrainConfig
-from .data import default_source, describe_data, repo_of, short_name
+from .data import describe_data, repo_of, short_name
 from .presets import preset
 from .provenance import commit, device
 
@@ -29,18 +30,15 @@ def title(config: TrainConfig) -> str:
 
 def command(config: TrainConfig) -> str:
     """What a reader types to repeat a run, on whatever device."""
-    model = config.model
-    usual = preset(config.dataset, model.variant, config.preset, seed=config.seed)
+    variant = config.model.variant
+    usual = preset(config.dataset, variant, config.preset, seed=config.seed)
     words = ["python", "-m", "training.run", "--dataset", config.dataset]
-    words += ["--variant", model.variant, "--preset", config.preset, "--seed", str(config.seed)]
-    if config.data != default_source(config.dataset):
-        words += ["--data", config.data]
-    words += ["--cache"] if config.cache else []
-    for name in ("steps", "batch_size", "train_examples", "recompute"):
-        if getattr(config, name) != getattr(usual, name):
-            words += [f"--{name.replace('_', '-')}", str(getattr(config, name))]
-    if model.dtype != usual.model.dtype:
-        words += ["--dtype", model.dtype]
+    words += ["--variant", variant, "--preset", config.preset, "--seed", str(config.seed)]
+    for name in OVERRIDES:
+        ours, theirs = (getattr(c, name, getattr(c.model, name, None)) for c in (config, usual))
+        if ours != theirs:
+            flag = f"--{name.replace('_', '-')}"
+            words += [flag] if name in FLAGS else [flag, str(ours)]
     return shlex.join(words)
 
 

@@ -69,27 +69,15 @@ DATASETS = tuple(dict.fromkeys(dataset for dataset, _ in PRESETS))
 
 
 def preset(
-    dataset: str,
-    variant: str = "isa-t",
-    name: str = "paper",
-    *,
-    seed: int = 0,
-    steps: int | None = None,
-    batch_size: int | None = None,
-    train_examples: int | None = None,
-    dtype: str | None = None,
-    recompute: bool | None = None,
-    data: str | None = None,
-    cache: bool = False,
+    dataset: str, variant: str = "isa-t", name: str = "paper", **overrides: Any
 ) -> TrainConfig:
     """The recipe of a dataset and variant.
 
     - `name`: `paper` as published; `paper-resnet`, where the paper also has ResNet-34 for its
       encoder; `quick`, a small model; `auto`, quick on a CPU where there is one, else paper.
-    - `data`: where the scenes are; by default what `training.data.default` says.
+    - `overrides`: any other field of `TrainConfig` or `ISAConfig`; `None` leaves the preset's. With
+      other steps than its own the warm-up keeps its share of them.
 
-    Those that are `None` are the preset's. Other steps than its own keep the shape of its
-    schedule: the warm-up shrinks along.
     Raises a `ValueError` with the valid names for an unknown one.
     """
     check_choice("dataset", dataset, DATASETS)
@@ -100,23 +88,18 @@ def preset(
         name = "quick" if jax.default_backend() == "cpu" and "quick" in names else "paper"
     check_choice(f"preset of {dataset}", name, names)
     chosen = PRESETS[dataset, name]
-    changes: dict[str, Any] = {} if dtype is None else dict(dtype=dtype)
-    config = TrainConfig(
-        dataset=dataset,
-        preset=name,
-        data=data or default_source(dataset),
-        cache=cache,
-        seed=seed,
-        model=published(chosen.architecture, variant, **chosen.model | changes),
-        **chosen.training,
-    )
-    given = dict(
-        steps=steps, batch_size=batch_size, train_examples=train_examples, recompute=recompute
-    )
-    changes = {k: v for k, v in given.items() if v is not None}
-    if steps is not None:
-        changes["warmup_steps"] = round(config.warmup_steps * steps / config.steps)
-    return dataclasses.replace(config, **changes)
+    model = published(chosen.architecture, variant, **chosen.model)
+    training: dict[str, Any] = dict(data=default_source(dataset)) | chosen.training
+    config = TrainConfig(dataset, name, model, **training)
+    given = {field: value for field, value in overrides.items() if value is not None}
+    of_model, of_training = _fields(ISAConfig), _fields(TrainConfig)
+    for field in given:
+        check_choice("field of a recipe", field, of_training + of_model)
+    model = dataclasses.replace(model, **{f: given.pop(f) for f in of_model if f in given})
+    if "steps" in given:
+        warmup = round(config.warmup_steps * given["steps"] / config.steps)
+        given = dict(warmup_steps=warmup) | given
+    return dataclasses.replace(config, model=model, **given)
 
 
 def describe(dataset: str, name: str) -> str:
@@ -155,6 +138,12 @@ def describe(dataset: str, name: str) -> str:
             f"warm-up, then a cosine to 0; clipped at {training.clip_norm:g}",
         )
     )
+
+
+def _fields(kind: type[Any]) -> tuple[str, ...]:
+    """What can be overridden of a configuration: all but what the preset's names stand for."""
+    names = "dataset", "preset", "variant", "model"
+    return tuple(field.name for field in dataclasses.fields(kind) if field.name not in names)
 
 
 def _where(name: str) -> str:

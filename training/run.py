@@ -37,9 +37,9 @@ def main(arguments: Arguments) -> None:
         config, run = prepare(arguments)
         print(f"{title(config)}: {describe_data(config.dataset, config.data)}", flush=True)
         state, seconds, cursor = start(config), 0.0, Cursor()
-        if arguments.where.resume:
+        if arguments.output.resume:
             state, seconds, cursor = checkpoint.restore(run, state, config)
-            ensure_repo(arguments.where.push_to_hub)
+            ensure_repo(arguments.output.push_to_hub)
         else:
             # From here on it can be resumed.
             checkpoint.save(run, state, config, seconds, cursor)
@@ -48,47 +48,40 @@ def main(arguments: Arguments) -> None:
         validation = load(config.dataset, "validation", data=config.data, size=size)
         log = Log(run / "metrics.jsonl", int(state.step), seconds)
         with contextlib.closing(stream_batches(config, cursor)) as training_set:
-            every = arguments.where.eval_every
+            every = arguments.output.eval_every
             state = train(config, run, state, log, training_set, validation, every)
-        report(config, run, state.model, log, validation, arguments.where.resume)
-    if arguments.where.push_to_hub:
-        share(run, arguments.where.push_to_hub)
+        report(config, run, state.model, log, validation, arguments.output.resume)
+    if arguments.output.push_to_hub:
+        share(run, arguments.output.push_to_hub)
 
 
 def prepare(arguments: Arguments) -> tuple[TrainConfig, Path]:
     """The recipe and the folder of the run. Unless that is resumed, both are claimed here: the
     folder, and the repo that it will be pushed to.
     """
-    what, how_much, where = arguments.what, arguments.how_much, arguments.where
-    if where.eval_every < 1:
-        raise ValueError(f"--eval-every must be at least 1 step, got {where.eval_every}.")
-    config = preset(
-        what.dataset,
-        what.variant,
-        what.preset,
-        seed=what.seed,
-        data=what.data,
-        **dataclasses.asdict(how_much),
-        **dataclasses.asdict(arguments.how),
-    )
-    if what.preset == "auto" and config.preset == "quick":
+    data, recipe, output = arguments.data, arguments.recipe, arguments.output
+    if output.eval_every < 1:
+        raise ValueError(f"--eval-every must be at least 1 step, got {output.eval_every}.")
+    config = preset(**arguments.overrides())
+    if recipe.preset == "auto" and config.preset == "quick":
         print(
             "No GPU or TPU: taking the preset quick, a small model on a large training set.\n"
             "The published recipe, days on a CPU:  python -m training.run "
-            f"--dataset {what.dataset} --variant {what.variant} --preset paper"
+            f"--dataset {data.dataset} --variant {recipe.variant} --preset paper"
         )
-    run = where.out or Path("runs") / f"{what.dataset}-{what.variant}-seed{what.seed}"
-    config = resolve(dataclasses.replace(config, data=resolve_data(run, config, where.resume)))
-    if not where.resume and run.exists() and (not run.is_dir() or any(run.iterdir())):
+    name = f"{data.dataset}-{recipe.variant}-seed{recipe.seed}"
+    run = output.out or Path("runs") / name
+    config = resolve(dataclasses.replace(config, data=resolve_data(run, config, output.resume)))
+    if not output.resume and run.exists() and (not run.is_dir() or any(run.iterdir())):
         raise ValueError(
             f"{run} is not empty; continue the run in it with --resume, or name another folder "
             "with --out."
         )
-    if not where.resume:
+    if not output.resume:
         try:
             with hub.atomic_file(run / "train.json") as temporary:
                 temporary.write_text(json.dumps(config.to_dict(), indent=2) + "\n")
-                ensure_repo(where.push_to_hub)
+                ensure_repo(output.push_to_hub)
         except ConnectionError:
             raise
         except OSError as error:
