@@ -63,15 +63,8 @@ class MLPDecoder(Decoder):
     is_pixelwise = True
 
     def __init__(self, config: ISAConfig, *, key: PRNGKeyArray):
-        position_key, alpha_key, colour_key, layer_key = jr.split(key, 4)
-        sizes = (config.slot_size, *config.decoder_channels)
-        keys = jr.split(layer_key, len(config.decoder_channels))
-        self.position = linear(2, config.slot_size, key=position_key)
-        self.layers = tuple(
-            linear(i, o, key=k) for i, o, k in zip(sizes[:-1], sizes[1:], keys, strict=True)
-        )
-        self.alpha = linear(sizes[-1], 1, key=alpha_key)
-        self.colour = linear(sizes[-1], 3, key=colour_key)
+        (self.position, self.alpha, self.colour), layers = _parts(config, key)
+        self.layers = tuple(linear(i, o, key=k) for i, o, k in layers)
         self.seed = config.image_size
 
     def __call__(
@@ -106,17 +99,12 @@ class CNNDecoder(Decoder):
     is_pixelwise = False
 
     def __init__(self, config: ISAConfig, *, key: PRNGKeyArray):
-        position_key, alpha_key, colour_key, layer_key = jr.split(key, 4)
-        channels, strides = config.decoder_channels, config.decoder_strides
-        sizes = (config.slot_size, *channels)
-        keys = jr.split(layer_key, len(channels))
-        self.position = linear(2, config.slot_size, key=position_key)
+        (self.position, self.alpha, self.colour), layers = _parts(config, key)
+        strides = config.decoder_strides
         self.layers = tuple(
-            conv(i, o, key=k) if s == 1 else UpConv(i, o, s, key=k)
-            for i, o, s, k in zip(sizes[:-1], sizes[1:], strides, keys, strict=True)
+            conv(i, o, key=k) if stride == 1 else UpConv(i, o, stride, key=k)
+            for (i, o, k), stride in zip(layers, strides, strict=True)
         )
-        self.alpha = linear(sizes[-1], 1, key=alpha_key)
-        self.colour = linear(sizes[-1], 3, key=colour_key)
         height, width = config.image_size
         larger = math.prod(strides)
         self.seed = height // larger, width // larger
@@ -135,6 +123,24 @@ class CNNDecoder(Decoder):
         x = x.reshape(*x.shape[:2], -1)
         y = jnp.einsum("oc,kcp->kpo", weight, x, preferred_element_type=slots.dtype)
         return y + bias[None, None]
+
+
+_Linears = tuple[eqx.nn.Linear, eqx.nn.Linear, eqx.nn.Linear]
+
+
+def _parts(
+    config: ISAConfig, key: PRNGKeyArray
+) -> tuple[_Linears, list[tuple[int, int, PRNGKeyArray]]]:
+    """The layers for positions, mask and colour, and inputs, outputs and key of those between."""
+    position_key, alpha_key, colour_key, layer_key = jr.split(key, 4)
+    sizes = (config.slot_size, *config.decoder_channels)
+    ends = (
+        linear(2, config.slot_size, key=position_key),
+        linear(sizes[-1], 1, key=alpha_key),
+        linear(sizes[-1], 3, key=colour_key),
+    )
+    keys = jr.split(layer_key, len(sizes) - 1)
+    return ends, list(zip(sizes[:-1], sizes[1:], keys, strict=True))
 
 
 def decoder(config: ISAConfig, *, key: PRNGKeyArray) -> Decoder:
