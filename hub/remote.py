@@ -1,4 +1,4 @@
-"""Where models live: a folder, or a repo of the Hugging Face Hub; both give out files."""
+"""Locations of models and mirrors: a folder, or a repo of the Hub through its cache."""
 
 import dataclasses
 import os
@@ -24,7 +24,7 @@ class Folder:
     advice = ""
 
     def fetch(self, file: str, largest: int) -> Path:
-        """Where the file is; a `ValueError` if it is not there or has more bytes."""
+        """The path of a file; a `ValueError` if it is absent or larger than `largest` bytes."""
         path = self.path / file
         if not path.is_file():
             raise ValueError(f"{self.path} holds no model: no {file} there.")
@@ -43,7 +43,7 @@ class Repo:
     advice = " If a download was damaged, force_download=True fetches it again."
 
     def fetch(self, file: str, largest: int) -> Path:
-        """Where the file is in the cache, downloaded if need be.
+        """The path of a file in the cache, downloaded if it is not there.
 
         Raises a `ValueError` if there is no such file, revision or repo, or no permission to read
         it, or if the file has more than `largest` bytes; a `ConnectionError` if it is not cached
@@ -98,7 +98,7 @@ def source(
 
 
 def library() -> dict[str, Any]:
-    """What tells the Hub who asks."""
+    """The library's name and version, which the Hub counts downloads by."""
     return dict(library_name=config_file.LIBRARY, library_version=config_file.version())
 
 

@@ -1,4 +1,4 @@
-"""Files → one commit of a repo on the Hub."""
+"""Uploads: files as one commit of a repo on the Hub."""
 
 import contextlib
 from collections.abc import Iterator, Mapping

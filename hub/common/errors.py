@@ -1,4 +1,4 @@
-"""What the Hub's client raises, as one sentence that says what to do."""
+"""Exceptions of the Hub's client, translated into one sentence that says what to do."""
 
 import contextlib
 import json
@@ -12,11 +12,12 @@ _TRANSIENT = 408, 409, 412, 425, 429  # and all from 500
 
 @contextlib.contextmanager
 def explained(what: str, absent: str) -> Iterator[None]:
-    """Let a `ValueError` out of the block where there is something to mend, a `ConnectionError`
-    where it may help to try again, and an `OSError` where this machine is at fault.
+    """Translate what the Hub's client raises in the block: to a `ValueError` where the user can
+    mend something, to a `ConnectionError` where another try may help. An `OSError` of this machine,
+    such as a full disk, stays.
 
-    - `what`: what is done, to begin the sentence with.
-    - `absent`: what to say of a repo that is not there, or not for this user.
+    - `what`: what the block does, the beginning of every message.
+    - `absent`: the beginning of the message for a repo that is absent or hidden from this user.
     """
     from huggingface_hub import errors
 

@@ -1,4 +1,4 @@
-"""Rows → parquet files of a bounded size, and what is known of those that are done."""
+"""Shards: parquet files of bounded size, and the manifest that lists the finished ones."""
 
 import contextlib
 import dataclasses
@@ -57,12 +57,12 @@ class Manifest:
     finished: bool = False
 
     def to_json(self) -> str:
-        """As a text, a line for each shard's figure."""
+        """The manifest as JSON, with a line for each figure of a shard."""
         return json.dumps(dataclasses.asdict(self), indent=1) + "\n"
 
     @classmethod
     def read(cls, path: Path, mirror: str) -> "Manifest":
-        """The manifest in such a file; a `ValueError` that names the mirror if it is none."""
+        """Read a manifest. Raises a `ValueError` that names `mirror` if the file is damaged."""
         try:
             fields = json.loads(path.read_text("utf-8"))
             return cls(**fields | {"shards": [_checked(**shard) for shard in fields["shards"]]})
@@ -70,7 +70,7 @@ class Manifest:
             raise ValueError(f"{MANIFEST} of {mirror} is damaged ({error}).") from error
 
     def done(self, split: str) -> tuple[int, int, int]:
-        """Files, records and rows of a split that are finished."""
+        """How many files, records and rows of a split are finished."""
         shards = [shard for shard in self.shards if shard.split == split]
         files = sum(shard.rows > 0 for shard in shards)
         return files, sum(s.records for s in shards), sum(s.rows for s in shards)
@@ -95,7 +95,8 @@ def write_shard(
 ) -> Shard:
     """Write `data/SPLIT-NUMBER.parquet` from the next records, whole or not at all.
 
-    It ends after as many rows, with as many bytes of pictures, or with the last record.
+    The shard ends at `most_rows` rows, at `most_bytes` bytes of encoded images, or with the last
+    record.
     """
     from pyarrow.parquet import ParquetWriter
 
