@@ -46,7 +46,7 @@ class RecipeOptions:
     #: quick (a small model, eight minutes on two cores) or auto (quick where there is one and
     #: no GPU or TPU, else paper). python -m training.presets prints them all.
     preset: str = "auto"
-    #: Of weights, order of images and initial frames; the scenes stay the same.
+    #: Seed of weights, order of images and initial frames; the scenes stay the same.
     seed: int = 0
     #: Updates of the weights.
     steps: OfPreset = None
