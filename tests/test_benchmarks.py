@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from benchmarks import attention, curves, data, sampling, scenes, step
+from benchmarks.arguments import Options
 from benchmarks.forms import largest_difference
 from benchmarks.measure import costs, flops
 from isa_eqx import ISAConfig
