@@ -43,7 +43,7 @@ class RecipeOptions:
     #: isa-tsr (and rotation).
     variant: str = "isa-t"
     #: The recipe: paper (as published), paper-resnet (its second encoder, for CLEVRTex),
-    #: quick (a small model, eight minutes on two cores) or auto (quick where there is one and
+    #: quick (a small model, eight minutes on a CPU) or auto (quick where there is one and
     #: no GPU or TPU, else paper). python -m training.presets prints them all.
     preset: str = "auto"
     #: Seed of weights, order of images and initial frames; the scenes stay the same.

@@ -35,7 +35,7 @@ def command(config: TrainConfig) -> str:
     words = ["python", "-m", "training.run", "--dataset", config.dataset]
     words += ["--variant", variant, "--preset", config.preset, "--seed", str(config.seed)]
     for name in OVERRIDES:
-        ours, theirs = (getattr(c, name, getattr(c.model, name, None)) for c in (config, usual))
+        ours, theirs = (getattr(c if hasattr(c, name) else c.model, name) for c in (config, usual))
         if ours != theirs:
             flag = f"--{name.replace('_', '-')}"
             words += [flag] if name in FLAGS else [flag, str(ours)]
