@@ -33,20 +33,15 @@ class Options:
     """Print one line of JSON to standard output, and the table to standard error."""
 
     def config(self) -> TrainConfig:
-        """The recipe; a `ValueError` says what is wrong with it."""
+        """Return the recipe. Raises a `ValueError` if an argument is invalid."""
         if self.repeats < 0:
             raise ValueError(f"--repeats must be at least 0, got {self.repeats}.")
-        return preset(
-            self.dataset,
-            self.variant,
-            self.preset,
-            batch_size=self.batch_size,
-            dtype=self.dtype,
-        )
+        given = {} if self.batch_size is None else {"batch_size": self.batch_size}
+        return preset(self.dataset, self.variant, self.preset, dtype=self.dtype, **given)
 
 
 def parse(kind: type[Arguments], program: str, description: str) -> tuple[Arguments, TrainConfig]:
-    """Read the command line; `--help` and mistakes end the program here, in a sentence."""
+    """Parse the command line. `--help` and invalid arguments end the program."""
     arguments = tyro.cli(
         kind,
         prog=f"python -m {program}",

@@ -1,4 +1,4 @@
-"""Slot attention in its fast form and in its direct one:
+"""Slot attention in its fast form and in its direct form:
 `python -m benchmarks.attention --dataset tetrominoes --batch-size 16`.
 """
 

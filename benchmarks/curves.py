@@ -1,4 +1,4 @@
-"""What a precision costs in quality: curves and scores of finished runs, by dtype and seed:
+"""Curves and scores of finished runs, by dtype and seed, to see what a precision costs:
 `python -m benchmarks.curves RUN_FOLDER RUN_FOLDER … --out curves.png`.
 """
 
@@ -27,7 +27,7 @@ def main(
 
     Args:
         runs: Folders of finished runs of training.run.
-        out: The picture to make, a PNG.
+        out: The picture to write, a PNG.
     """
     if not runs:
         sys.exit("error: name at least one folder of a finished run.")
@@ -45,7 +45,7 @@ def main(
 
 
 def read(run: Path) -> dict[str, Any]:
-    """Dtype, seed and scores of a run, and its records."""
+    """Return dtype, seed and scores of a run, and the lines of its log."""
     try:
         recipe = json.loads((run / "train.json").read_text())
         records = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
@@ -58,7 +58,7 @@ def read(run: Path) -> dict[str, Any]:
 
 
 def draw(runs: Sequence[dict[str, Any]], path: Path) -> None:
-    """One line a run, one colour a dtype."""
+    """Draw the curves: a line for each run, a colour for each dtype."""
     figure = Figure(figsize=(9, 3.4), layout="constrained")
     left, right = figure.subplots(1, 2)
     for run in runs:

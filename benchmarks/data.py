@@ -1,4 +1,4 @@
-"""From the releases to batches, on files that this draws: `python -m benchmarks.data`."""
+"""The way from releases to batches, on procedural files: `python -m benchmarks.data`."""
 
 import dataclasses
 import datetime
@@ -25,9 +25,9 @@ from training.data import Batches, Cursor, Images
 from training.data.loading import cache_split, stream_split
 from training.data.mirrored import Mirror, open_mirror
 from training.data.scenes import shuffled_batches
-from training.provenance import commit, device
+from training.provenance import commit_hash, device_name
 
-from .scenes import Size, filled, release
+from .scenes import Size, write_mirror, write_release
 
 BATCH = 64
 CACHED_EPOCHS = 20
@@ -47,50 +47,50 @@ class Options:
 
 
 def main(options: Options) -> None:
-    """Measure every step from the release to the batch."""
+    """Measure every step from release to batch."""
     if options.repeats < 1:
         sys.exit(f"error: --repeats must be at least 1, got {options.repeats}.")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        conversions = converted(folder)
+        conversions = measure_mirroring(folder)
         timed = measurements(folder)
         runs = [{name: run() for name, run in timed.items()} for _ in range(options.repeats)]
     record = dict(
         benchmark="data",
-        device=device(),
-        commit=commit(),
+        device=device_name(),
+        commit=commit_hash(),
         date=datetime.date.today().isoformat(),
         per_second={name: [run[name] for run in runs] for name in timed},
         mirror=conversions,
     )
-    print(text(record), file=sys.stderr if options.json else sys.stdout)
+    print(format_report(record), file=sys.stderr if options.json else sys.stdout)
     if options.json:
         print(json.dumps(record))
 
 
-def converted(folder: Path) -> dict[str, dict[str, float]]:
-    """What `hub.mirror` takes for a release, and for one of ten times the size."""
+def measure_mirroring(folder: Path) -> dict[str, dict[str, float]]:
+    """Return time and memory of `hub.mirror` for a release, and for one of ten times the size."""
     found = {}
     for dataset, count in RECORDS.items():
         for records in (count // 10, count):
-            path = release(file(folder, dataset, records), *FORMS[dataset], records)
+            path = write_release(release_path(folder, dataset, records), *FORMS[dataset], records)
             # In a process that is forked from a small one, as its peak begins with its parent's.
             with ProcessPoolExecutor(1, mp_context=get_context("forkserver")) as process:
                 seconds, peak = process.submit(
-                    conversion, dataset, path, folder / f"{path.stem}-mirror"
+                    time_mirror, dataset, path, folder / f"{path.stem}-mirror"
                 ).result()
             label = f"{dataset}, {records:,} records"
             found[label] = dict(rows_per_second=records / seconds, peak_bytes=peak)
     return found
 
 
-def file(folder: Path, dataset: str, records: int | None = None) -> Path:
-    """The release, by default the larger one."""
+def release_path(folder: Path, dataset: str, records: int | None = None) -> Path:
+    """Return the path of a release, by default of the larger one."""
     return folder / f"{dataset}-{records or RECORDS[dataset]}.tfrecords"
 
 
-def conversion(dataset: str, source: Path, to: Path) -> tuple[float, int]:
-    """Seconds of `hub.mirror`, and the peak of this process's memory in bytes."""
+def time_mirror(dataset: str, source: Path, to: Path) -> tuple[float, int]:
+    """Return the seconds of `hub.mirror`, and the peak memory of this process in bytes."""
     start = time.perf_counter()
     mirror(dataset, [source], FolderTarget(to))
     seconds = time.perf_counter() - start
@@ -99,7 +99,7 @@ def conversion(dataset: str, source: Path, to: Path) -> tuple[float, int]:
 
 
 def measurements(folder: Path) -> dict[str, Callable[[], float]]:
-    """Functions that give how many of something there are a second; makes the files for them.
+    """Write files to read; return functions that measure rates on them, per second.
 
     An epoch that is streamed includes opening the mirror and filling the shuffle buffer. Batches
     are on the device, as 8-bit pixels.
@@ -107,7 +107,7 @@ def measurements(folder: Path) -> dict[str, Callable[[], float]]:
 
     def made(dataset: str, size: Size) -> Mirror:
         return open_mirror(
-            str(filled(folder / f"{dataset}-{size}", dataset, size, ROWS[size])), dataset
+            str(write_mirror(folder / f"{dataset}-{size}", dataset, size, ROWS[size])), dataset
         )
 
     small, medium, large = (
@@ -117,8 +117,8 @@ def measurements(folder: Path) -> dict[str, Callable[[], float]]:
     )
     images = cache_split(made("objects_room", (64, 64)), (64, 64), ROWS[64, 64])
     return {
-        "TFRecord reader, tetrominoes": partial(read, file(folder, "tetrominoes")),
-        "TFRecord reader, clevr": partial(read, file(folder, "clevr")),
+        "TFRecord reader, tetrominoes": partial(read, release_path(folder, "tetrominoes")),
+        "TFRecord reader, clevr": partial(read, release_path(folder, "clevr")),
         "streamed, tetrominoes": partial(stream, small, (35, 35)),
         "streamed, 128×128": partial(stream, medium, (128, 128)),
         "streamed, clevr, 240×320 to 128×128": partial(stream, large, (128, 128)),
@@ -127,29 +127,29 @@ def measurements(folder: Path) -> dict[str, Callable[[], float]]:
 
 
 def read(path: Path) -> float:
-    """Records a second, checksums checked."""
+    """Return records per second, checksums checked."""
     start = time.perf_counter()
-    count = sum(1 for _ in tfrecord.records(path))
+    count = sum(1 for _ in tfrecord.read_records(path))
     return count / (time.perf_counter() - start)
 
 
 def stream(found: Mirror, size: Size) -> float:
-    """Rows a second of an epoch."""
+    """Return rows per second of an epoch."""
     rows = found.count("train")
     start = time.perf_counter()
-    batches = stream_split(found, size, batch_size=BATCH, most=rows, seed=0, cursor=Cursor())
+    batches = stream_split(found, size, batch_size=BATCH, max_rows=rows, seed=0, cursor=Cursor())
     return take(batches, rows, start)
 
 
 def replay(images: Images) -> float:
-    """Images a second of many epochs from memory."""
+    """Return images per second of many epochs from memory."""
     start = time.perf_counter()
     batches = shuffled_batches(images, BATCH, 0, Cursor())
     return take(batches, CACHED_EPOCHS * len(images), start)
 
 
 def take(batches: Batches, count: int, start: float) -> float:
-    """Images a second since the start, once so many of them are on the device."""
+    """Return images per second since `start`, once `count` of them are on the device."""
     for images, _ in islice(batches, count // BATCH):
         jax.block_until_ready(jax.device_put(images))
     seconds = time.perf_counter() - start
@@ -157,8 +157,8 @@ def take(batches: Batches, count: int, start: float) -> float:
     return count // BATCH * BATCH / seconds
 
 
-def text(record: Mapping[str, Any]) -> str:
-    """A table of rates, and one of `hub.mirror`."""
+def format_report(record: Mapping[str, Any]) -> str:
+    """Format the rates, and the figures of `hub.mirror`, as tables."""
     lines = ["data: {device}; commit {commit}, {date}".format(**record)]
     width = max(map(len, record["per_second"]))
     lines.append(f"{'':{width}}  per second  slowest … fastest")

@@ -1,4 +1,4 @@
-"""A part of the model in both forms of its attention, and how far they are apart."""
+"""A part of the model in both forms of its attention, and their difference."""
 
 import dataclasses
 from collections.abc import Callable
@@ -22,12 +22,12 @@ _start = eqx.filter_jit(ISA)
 
 
 def model(config: TrainConfig) -> ISA:
-    """The model of a recipe, new."""
+    """Make the model of a recipe."""
     return _start(config.model, key=jr.key(0))
 
 
 def forms(part: Part, config: TrainConfig) -> dict[str, Program]:
-    """The part, `fast` and, but for `sa`, `direct`."""
+    """Return the part in its forms, `fast` and, except for `sa`, `direct`."""
     fast = model(config)
     both = {"fast": part(config, fast)}
     if config.model.variant != "sa":
@@ -36,10 +36,10 @@ def forms(part: Part, config: TrainConfig) -> dict[str, Program]:
 
 
 def differences(part: Part, config: TrainConfig) -> dict[str, float]:
-    """How far the forms of a part are apart on two images, which returns (values, gradients).
+    """Return the differences between the forms of a part on two images.
 
-    `largest_difference` is that in float64, and says whether they are one function; the others are
-    in the precision of the recipe, where each form rounds in its own way.
+    The one in float64, `largest_difference`, says whether the forms are the same function. Those of
+    values and of gradients are in the precision of the recipe, where the forms round differently.
     """
     config = dataclasses.replace(config, batch_size=2)
     full = dataclasses.replace(config, model=dataclasses.replace(config.model, dtype="float32"))
@@ -56,9 +56,11 @@ def differences(part: Part, config: TrainConfig) -> dict[str, float]:
 
 
 def largest_difference(fast: Any, direct: Any) -> float:
-    """The largest relative difference of two trees of arrays: of each array its largest entry's,
-    over the largest entry of the direct one. An array that is zero in exact arithmetic, such as the
-    gradient of a bias that a softmax cancels, is held against a typical one.
+    """Return the largest relative difference of two trees of arrays.
+
+    For each array it is the largest difference of an entry over the largest entry of the direct
+    form. An array that is zero in exact arithmetic, such as the gradient of a bias that a softmax
+    cancels, is compared to a typical array.
     """
     pairs = [
         (np.asarray(one, np.float64), np.asarray(other, np.float64))

@@ -1,4 +1,4 @@
-"""What a compiled program costs, and what it could cost at best on this device."""
+"""The cost of compiled programs: time, memory and operations, against the device's peak."""
 
 import dataclasses
 import math
@@ -14,14 +14,14 @@ from jax.extend.core import ClosedJaxpr, Jaxpr, JaxprEqn
 
 @dataclasses.dataclass(frozen=True)
 class Cost:
-    """What one call of a program costs.
+    """The cost of a program, per call.
 
-    - `compile_seconds`: to trace and compile it.
-    - `temporary_bytes`: the peak of its temporary memory, inputs and outputs not counted, as the
-      compiler planned it.
-    - `gigaflops`: of its matrix products and convolutions, in thousand millions; what is
-      elementwise is not counted.
-    - `seconds`: of every timed call, the first one after compiling left out.
+    - `compile_seconds`: time to trace and compile it.
+    - `temporary_bytes`: peak of its temporary memory as planned by the compiler, without inputs
+      and outputs.
+    - `gigaflops`: 10⁹ operations of matrix products and convolutions; elementwise ones are not
+      counted.
+    - `seconds`: time of every timed call, without the first one after compiling.
     """
 
     compile_seconds: float
@@ -31,11 +31,11 @@ class Cost:
 
     @property
     def median(self) -> float | None:
-        """The median time of a call, in seconds; `None` if none was timed."""
+        """Median time of a call in seconds, `None` if none was timed."""
         return statistics.median(self.seconds) if self.seconds else None
 
     def to_dict(self, batch_size: int, peak: float) -> dict[str, Any]:
-        """As JSON types. `peak`: matrix products of this device, in GFLOP/s."""
+        """Return the cost as JSON types. `peak`: of this device's matrix products, in GFLOP/s."""
         timed: dict[str, Any] = {}
         if self.median is not None:
             timed = dict(
@@ -56,9 +56,9 @@ Program = tuple[Callable[..., Any], tuple[Any, ...]]
 
 
 def costs(programs: Mapping[str, Program], repeats: int) -> dict[str, Cost]:
-    """The costs of functions of arrays, each with its arguments.
+    """Measure the costs of functions of arrays, each with its arguments.
 
-    They are timed in turns, so that whatever slows the machine down for a while slows all of them.
+    They are timed in turns, so that a slow phase of the machine slows all of them.
     """
     compiled, plans = {}, {}
     for name, (function, arguments) in programs.items():
@@ -81,15 +81,15 @@ def costs(programs: Mapping[str, Program], repeats: int) -> dict[str, Cost]:
 
 
 def flops(jaxpr: Jaxpr) -> float:
-    """Operations of all matrix products and convolutions of a program, loops times their length.
+    """Return the operations of all matrix products and convolutions of a program.
 
-    XLA's own count takes the body of a loop once.
+    The body of a loop counts as often as it runs; XLA's own count takes it once.
     """
     return float(sum(times * flops_of(equation) for equation, times in equations(jaxpr)))
 
 
 def equations(jaxpr: Jaxpr, times: int = 1) -> Iterator[tuple[JaxprEqn, int]]:
-    """All that a program does, also inside of its functions and loops, and how many times."""
+    """Iterate over the equations of a program, nested ones included, and how often each runs."""
     for equation in jaxpr.eqns:
         inside = jax.tree.leaves(list(equation.params.values()), is_leaf=_is_jaxpr)
         bodies = [getattr(x, "jaxpr", x) for x in inside if _is_jaxpr(x)]
@@ -101,7 +101,7 @@ def equations(jaxpr: Jaxpr, times: int = 1) -> Iterator[tuple[JaxprEqn, int]]:
 
 
 def flops_of(equation: JaxprEqn) -> float:
-    """Operations of a matrix product or a convolution; 0 for all else."""
+    """Return the operations of a matrix product or a convolution, 0 for any other equation."""
     parameters = equation.params
     if equation.primitive.name == "dot_general":
         (contracted, _), _ = parameters["dimension_numbers"]
@@ -125,7 +125,7 @@ def _is_jaxpr(x: Any) -> bool:
 
 
 def peak(dtype: str) -> float:
-    """The matrix products that this device can do, in GFLOP/s: the fastest of ten large ones."""
+    """Return the device's peak in GFLOP/s: that of the fastest of ten large matrix products."""
     size = 2048 if jax.default_backend() == "cpu" else 8192
     x = jnp.ones((size, size), dtype)
     cost = costs({"product": (lambda x: x @ x, (x,))}, repeats=10)["product"]

@@ -1,4 +1,4 @@
-"""The training step and its parts, each with arrays to call it with."""
+"""The training step and its parts, each with arguments to call it with."""
 
 from collections.abc import Callable
 from typing import Any
@@ -13,26 +13,26 @@ from isa_eqx import ISA, Frame, coordinates
 from training.config import TrainConfig
 from training.data import Images, Resize
 from training.loss import loss
-from training.step import TrainState, optimiser_of, train_step
+from training.step import TrainState, make_optimiser, train_step
 
 from .measure import Program
 
 
 def images(config: TrainConfig) -> UInt8[Array, "b h w 3"]:
-    """A batch of noise: what an image shows costs nothing."""
+    """Return a batch of noise: the cost does not depend on the images."""
     return jr.bits(jr.key(0), (config.batch_size, *config.model.image_size, 3), jnp.uint8)
 
 
 def step(config: TrainConfig, model: ISA) -> Program:
-    """One step of training."""
-    optimiser = optimiser_of(config).init(eqx.filter(model, eqx.is_array))
+    """Return a step of training."""
+    optimiser = make_optimiser(config).init(eqx.filter(model, eqx.is_array))
     state = TrainState(model, optimiser, jnp.zeros((), jnp.int32))
     batch = Images(images(config), Resize(config.model.image_size, config.model.image_size))
     return lambda batch, state: train_step(batch, state, config), (batch, state)
 
 
 def gradient(config: TrainConfig, model: ISA) -> Program:
-    """The loss of a batch and its gradient, at the end of a run."""
+    """Return the loss of a batch with its gradient, as at the end of a run."""
 
     def batch_loss(model: ISA, floats: Array, keys: PRNGKeyArray) -> Array:
         def one(image: Array, key: PRNGKeyArray) -> Array:
@@ -45,13 +45,13 @@ def gradient(config: TrainConfig, model: ISA) -> Program:
 
 
 def encoder(config: TrainConfig, model: ISA) -> Program:
-    """Image to features, and back to the weights."""
+    """Return the encoder, with gradients by the weights."""
     there_and_back = _there_and_back(lambda model, image: model.encode(image), 0)
     return there_and_back, (model, images(config) / 255)
 
 
 def attention(config: TrainConfig, model: ISA) -> Program:
-    """Features to slots, frames and attention, and back to the weights and features."""
+    """Return slot attention, with gradients by weights and features."""
     encode = jax.jit(lambda model, image: model.encode(image))
     features, grid = encode(model, jnp.zeros((*config.model.image_size, 3)))
     features = jr.normal(jr.key(2), (config.batch_size, *features.shape))
@@ -63,7 +63,7 @@ def attention(config: TrainConfig, model: ISA) -> Program:
 
 
 def decoder(config: TrainConfig, model: ISA) -> Program:
-    """Slots and frames to what the loss looks at, and back to weights, slots and frames."""
+    """Return the decoder as the loss uses it, with gradients by weights, slots and frames."""
     slots = jr.normal(jr.key(3), (config.batch_size, *model.initial_slots.shape))
     grid = coordinates(*config.model.image_size)[: config.loss_pixels]
 
@@ -83,7 +83,7 @@ def _frames(config: TrainConfig, model: ISA) -> Frame:
 
 
 def _there_and_back(part: Callable[..., Any], by: int | tuple[int, ...]) -> Callable[..., Any]:
-    """What a part of the model computes of every image, with a gradient as if a loss came next."""
+    """Return a part of the model over a batch, with its gradient, as if a loss came next."""
 
     def total(model: ISA, *inputs: Any) -> tuple[Array, Any]:
         outputs = jax.vmap(part, in_axes=(None, *(0 for _ in inputs)))(model, *inputs)

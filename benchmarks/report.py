@@ -1,4 +1,4 @@
-"""How a measurement is printed: a table for people, and a line of JSON for programs."""
+"""Prints a measurement: a table for people, or a line of JSON for programs."""
 
 import datetime
 import json
@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from training.config import TrainConfig
-from training.provenance import commit, device
+from training.provenance import commit_hash, device_name
 
 from .measure import Cost, peak
 
@@ -31,7 +31,7 @@ def report(
     differences: Mapping[str, float],
     as_json: bool,
 ) -> None:
-    """Print the costs of programs by name. With `as_json` standard output has the JSON alone."""
+    """Print the costs of programs by name. With `as_json`, standard output has only the JSON."""
     fastest = peak(config.model.dtype)
     record = dict(
         benchmark=name,
@@ -41,21 +41,21 @@ def report(
         dtype=config.model.dtype,
         batch_size=config.batch_size,
         recompute=config.recompute,
-        device=device(),
-        commit=commit(),
+        device=device_name(),
+        commit=commit_hash(),
         date=datetime.date.today().isoformat(),
         peak_gigaflops=fastest,
         programs={n: cost.to_dict(config.batch_size, fastest) for n, cost in programs.items()},
         **ratios(programs),
         **differences,
     )
-    print(text(record), file=sys.stderr if as_json else sys.stdout)
+    print(format_report(record), file=sys.stderr if as_json else sys.stdout)
     if as_json:
         print(json.dumps(record))
 
 
 def ratios(programs: Mapping[str, Cost]) -> dict[str, float | None]:
-    """How many times faster the fast form is than the direct one, and its share of the memory."""
+    """Return the speed of the fast form over the direct one, and its share of the memory."""
     if "direct" not in programs:
         return dict(speedup=None, memory_ratio=None)
     fast, direct = programs["fast"], programs["direct"]
@@ -65,8 +65,8 @@ def ratios(programs: Mapping[str, Cost]) -> dict[str, float | None]:
     )
 
 
-def text(record: Mapping[str, Any]) -> str:
-    """A title, a row for each program, and what they say about each other."""
+def format_report(record: Mapping[str, Any]) -> str:
+    """Format a title, a row for each program, and their ratios."""
     what = "{benchmark}: {dataset}, {variant}, {preset}, {dtype}, batch of {batch_size}"
     where = "{device}, matrix products at {peak_gigaflops:,.0f} GFLOP/s; commit {commit}, {date}"
     if record["recompute"] and "decoder" in record["programs"]:

@@ -1,5 +1,5 @@
-"""What importance sampling saves: the variance of a sampled loss and its gradient, against pixels
-drawn evenly: `python -m benchmarks.sampling --dataset tetrominoes --run RUN_FOLDER`.
+"""The variance of the sampled loss and its gradient, by importance and uniformly:
+`python -m benchmarks.sampling --dataset tetrominoes --run RUN_FOLDER`.
 """
 
 import dataclasses
@@ -22,14 +22,14 @@ from isa_eqx.symmetries import Symmetry
 from training.config import TrainConfig
 from training.data import load
 from training.presets import preset
-from training.provenance import commit, device
-from training.step import start
+from training.provenance import commit_hash, device_name
+from training.step import initial_state
 
 IMAGES, DRAWS = 16, 500
 
 
 class FixedFrames(Symmetry):
-    """A symmetry whose frames start where they are told, so that only pixels are random."""
+    """A symmetry with given initial frames, so that only the sampling is random."""
 
     is_invariant = True
     inner: Symmetry
@@ -49,7 +49,7 @@ class FixedFrames(Symmetry):
 
 
 def evenly(image: Float[Array, "h w 3"]) -> Float[Array, " n"]:
-    """The same probability for every pixel."""
+    """Return the same probability for every pixel."""
     pixels = image.shape[0] * image.shape[1]
     return jnp.full(pixels, 1 / pixels)
 
@@ -57,8 +57,10 @@ def evenly(image: Float[Array, "h w 3"]) -> Float[Array, " n"]:
 def moments(
     model: ISA, config: TrainConfig, images: Float[Array, "b h w 3"], draws: int
 ) -> tuple[Float[Array, "2"], Float[Array, "2"]]:
-    """Of loss and gradient, each a sum over its entries and a mean over images: the variance of
-    one draw, and the squared distance of the mean of all draws from the whole image's.
+    """Return, for loss and gradient, the variance of a draw and the squared bias of their mean.
+
+    Both are sums over entries and means over images. The bias is the distance of the mean of all
+    draws from the value of the whole image.
     """
     whole = dataclasses.replace(config, loss_pixels=None)
     end = jnp.asarray(config.steps)
@@ -105,16 +107,16 @@ def main(
         Path | None, tyro.conf.arg(metavar="FOLDER", help_behavior_hint="(default: a new model)")
     ] = None,
 ) -> None:
-    """Print the variance of the loss and its gradient at the end of a run, for both ways to draw.
+    """Print the variance of loss and gradient at the end of a run, for both ways to sample.
 
     Args:
-        dataset: Whose scenes and quick preset.
+        dataset: The dataset, whose quick preset is taken.
         variant: The symmetry of the slots: isa-t, isa-ts or isa-tsr.
-        run: A model to measure with, of that preset.
+        run: A model of that preset to measure with.
     """
     try:
         config = preset(dataset, variant, "quick")
-        model = start(config).model if run is None else ISA.from_pretrained(run)
+        model = initial_state(config).model if run is None else ISA.from_pretrained(run)
         images = load(dataset, "train", IMAGES).images.floats()
     except (ValueError, OSError) as error:
         sys.exit(f"error: {error}")
@@ -124,14 +126,14 @@ def main(
 def report(
     model: ISA, config: TrainConfig, images: Float[Array, "b h w 3"], draws: int, name: str
 ) -> str:
-    """The table: how much of the even draw's variance is left, and how far off the means are."""
+    """Format the table: variances over those of uniform sampling, and biases."""
     by_importance = moments(model, config, images, draws)
     with mock.patch.object(training.loss, "importance", evenly):
         even = moments(model, config, images, draws)
     lines = [
         f"sampling: {config.dataset}, {config.model.variant}, {config.loss_pixels} pixels of "
         f"{images[0, ..., 0].size:,}, {len(images)} images, {draws} draws; {name}",
-        f"{device()}; commit {commit()}, {datetime.date.today().isoformat()}",
+        f"{device_name()}; commit {commit_hash()}, {datetime.date.today().isoformat()}",
         f"{'variance':15}{'loss':>12}{'gradient':>12}   mean off by, of what its variance allows",
     ]
     for title, (variance, distance) in (("evenly", even), ("by importance", by_importance)):

@@ -1,4 +1,4 @@
-"""Files to read, of procedural scenes: tetrominoes, or what is shaded and noisy as if rendered."""
+"""Files of procedural scenes to read: tetrominoes, or shaded and noisy ones like rendered ones."""
 
 import itertools
 from collections.abc import Iterator
@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import UInt8
 
-from hub.mirror import MANIFEST, Manifest, Row, row, write_shard
+from hub.mirror import MANIFEST, Manifest, Row, make_row, write_shard
 from hub.mirror.sources import Record
 from tests.releases import example, float_list, pixels, tfrecord
 from training.data import load
@@ -19,7 +19,7 @@ Scene = tuple[UInt8[np.ndarray, "h w 3"], UInt8[np.ndarray, "h w"]]
 
 
 def scenes(size: Size, entities: int) -> list[Scene]:
-    """Twenty pictures and label maps."""
+    """Draw twenty images and label maps."""
     if size == (IMAGE_SIZE, IMAGE_SIZE):
         drawn = load("tetrominoes", "train", DISTINCT)
         return list(zip(drawn.images.pixels, drawn.labels, strict=True))
@@ -37,8 +37,8 @@ def scenes(size: Size, entities: int) -> list[Scene]:
     return found
 
 
-def release(path: Path, size: Size, entities: int, count: int) -> Path:
-    """A file as multi_object_datasets has them, of GZIP members with the same scenes."""
+def write_release(path: Path, size: Size, entities: int, count: int) -> Path:
+    """Write a file of multi_object_datasets: GZIP members with the same scenes."""
     payloads = [
         example(
             dict(
@@ -54,15 +54,15 @@ def release(path: Path, size: Size, entities: int, count: int) -> Path:
     return path
 
 
-def filled(folder: Path, dataset: str, size: Size, count: int) -> Path:
-    """The folder with what `hub.mirror` would make of a training set of so many scenes."""
-    rows: list[Row] = [row(0, *scene) for scene in scenes(size, 4)]
+def write_mirror(folder: Path, dataset: str, size: Size, count: int) -> Path:
+    """Write the mirror of a training set of `count` scenes; return its folder."""
+    rows: list[Row] = [make_row(0, *scene) for scene in scenes(size, 4)]
 
     def records() -> Iterator[tuple[Record, Row]]:
         for index, made in zip(range(count), itertools.cycle(rows), strict=False):
             yield Record("", "train", 0.0, lambda: None), made | dict(index=index)
 
-    shard = write_shard(folder, 0, "train", records(), most_bytes=1 << 40, most_rows=count)
+    shard = write_shard(folder, 0, "train", records(), max_bytes=1 << 40, max_rows=count)
     manifest = Manifest(dataset, "", "", [], None, 200, [shard], finished=True)
     (folder / MANIFEST).write_text(manifest.to_json())
     return folder

@@ -1,4 +1,4 @@
-"""A whole step of training and its parts, and the step with attention in its direct form:
+"""A step of training and its parts, and the step with attention in its direct form:
 `python -m benchmarks.step --dataset clevr --variant isa-tsr --dtype bfloat16`.
 """
 
@@ -29,7 +29,7 @@ class Step(Options):
 
 
 def main(options: Step, config: TrainConfig) -> None:
-    """Measure the step and what it is made of; what is left over is loss and optimiser."""
+    """Measure the step and its parts; the rest of the step is loss and optimiser."""
     programs, apart = forms(parts.step, config), {}
     if "direct" in programs and options.repeats:
         apart = differences(parts.gradient, config)

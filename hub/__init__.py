@@ -1,6 +1,10 @@
-"""Pytrees as named arrays; models as folders and as repos of the Hugging Face Hub."""
+"""Models as folders and as repos of the Hugging Face Hub, and pytrees as named arrays.
 
-from .card import loading as loading
+Stands on `hub.common` and knows no particular model. Import from here; `hub.remote`, a folder or a
+repo through its cache, is also used by those who read mirrors.
+"""
+
+from .card import loading_line as loading_line
 from .card import model_card as model_card
 from .common.files import atomic_file as atomic_file
 from .common.files import atomic_folder as atomic_folder

@@ -12,12 +12,12 @@ from .common.files import atomic_file
 
 LIBRARY = "isa-eqx"
 FORMAT = 1  # of the folder; a reader refuses a newer one than it knows
-MOST_BYTES = 100_000  # those of this project have some 700
+MAX_BYTES = 100_000  # those of this project have some 700
 _KEYS = "model_type", "format_version", "library_version", "fingerprint"
 
 
 def version() -> str:
-    """The version of this library; "unknown" for sources that were never installed."""
+    """Return the version of this library, "unknown" if it was never installed."""
     try:
         return importlib.metadata.version(LIBRARY)
     except importlib.metadata.PackageNotFoundError:
@@ -25,14 +25,16 @@ def version() -> str:
 
 
 def fingerprint(fields: Mapping[str, Any]) -> str:
-    """What tells a configuration from others. Weights have it too, so that those of another model
-    are noticed where their shapes are the same, after a save that was cut short between the files.
+    """Return a hash of a configuration.
+
+    It is saved with the weights too, so that a save that was interrupted between the two files is
+    noticed even if both models have the same shapes.
     """
     return hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def write(path: Path, model_type: str, fields: Mapping[str, Any]) -> None:
-    """Write the fields of a configuration under the name of its kind of model."""
+    """Write a configuration, with its `model_type`, the format and the library's version."""
     values = model_type, FORMAT, version(), fingerprint(fields)
     record = dict(zip(_KEYS, values, strict=True)) | dict(fields)
     with atomic_file(path) as temporary:
@@ -40,11 +42,11 @@ def write(path: Path, model_type: str, fields: Mapping[str, Any]) -> None:
 
 
 def read(path: Path, model_type: str | None = None) -> tuple[dict[str, Any], str | None]:
-    """The fields of a configuration, and the fingerprint it was saved with; a person may have
-    changed the fields since. Nothing in the file is ever run or imported.
+    """Read a configuration: its fields, and the fingerprint of the fields that were saved.
 
-    Raises a `ValueError` if the file is absent, is no JSON object, holds another kind of model
-    than asked for, or was written in a format that is newer than this library.
+    The fields may have been edited since. Nothing in the file is executed or imported. Raises a
+    `ValueError` if the file is absent or no JSON object, if its `model_type` is another one, or if
+    it was written in a newer format than this library reads.
     """
     record = _object(path)
     kind, format_version, writer, saved_as = (record.pop(key, None) for key in _KEYS)
@@ -67,8 +69,8 @@ def read(path: Path, model_type: str | None = None) -> tuple[dict[str, Any], str
 
 def _object(path: Path) -> dict[str, Any]:
     try:
-        if path.stat().st_size > MOST_BYTES:
-            raise ValueError(f"it has more than {MOST_BYTES:,} bytes")
+        if path.stat().st_size > MAX_BYTES:
+            raise ValueError(f"it has more than {MAX_BYTES:,} bytes")
         text = path.read_text(encoding="utf-8")
         record = json.loads(text, object_pairs_hook=_without_repeats)
     except OSError as error:

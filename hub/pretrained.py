@@ -1,4 +1,4 @@
-"""Models that are saved to a folder or the Hub, and come back from it."""
+"""Models that can be saved to a folder or the Hub, and loaded from there."""
 
 import abc
 import contextlib
@@ -24,10 +24,10 @@ CONFIG, WEIGHTS = "config.json", "model.safetensors"
 
 @runtime_checkable
 class Config(Protocol):
-    """What a model is rebuilt from."""
+    """A configuration that a model is built from."""
 
     def to_dict(self) -> dict[str, Any]:
-        """The configuration as JSON types."""
+        """Return the configuration as JSON types."""
         ...
 
 
@@ -35,9 +35,10 @@ Model = TypeVar("Model", bound="AbstractPretrained")
 
 
 class AbstractPretrained(eqx.Module):
-    """A model that `cls(config, key=…)` builds, and so a folder or a repo of the Hub can hold.
+    """Base class of models that are built by `cls(config, key=…)`.
 
-    That has `config.json`, `model.safetensors` and a model card, `README.md`.
+    Such a model is saved as three files: `config.json`, `model.safetensors` and a model card,
+    `README.md`.
     """
 
     model_type: ClassVar[str]
@@ -46,18 +47,19 @@ class AbstractPretrained(eqx.Module):
     @classmethod
     @abc.abstractmethod
     def config_from_dict(cls, fields: dict[str, Any]) -> Config:
-        """The inverse of `config.to_dict()`; a `ValueError` for anything else."""
+        """Invert `config.to_dict()`. Raises a `ValueError` for anything else."""
 
     @abc.abstractmethod
     def card(self, name: str) -> str:
-        """A model card of what can be said of any such model; `name` is what it is loaded by."""
+        """Return a model card; `name` is the folder or repo that the model is loaded from."""
 
     def save_pretrained(self, folder: str | os.PathLike[str]) -> None:
-        """Write the model into a folder, made if absent; other files in it stay, and so does a
-        card, `README.md`, that is there.
+        """Write the model into a folder, which is made if absent.
+
+        Other files in the folder are kept, an existing card (`README.md`) included.
         """
         folder, fields = Path(folder), self.config.to_dict()
-        card = None if (folder / CARD).exists() else _encoded(self.card(str(folder)))
+        card = None if (folder / CARD).exists() else _encode(self.card(str(folder)))
         serialisation.save_tree(
             self, folder / WEIGHTS, {"fingerprint": config_file.fingerprint(fields)}
         )
@@ -76,19 +78,18 @@ class AbstractPretrained(eqx.Module):
         create_pr: bool = False,
         token: remote.Token = None,
     ) -> str:
-        """Upload the model in one commit; a card that is there stays, so see that it is true of
-        this model.
+        """Upload the model in one commit. A card that the repo already has is kept.
 
-        - `repo_id`: `user/name`, made if absent.
-        - `private`: of a repo that is new; `None` for what its owner has set.
-        - `revision`: the branch, made if absent; `None` for the default one.
-        - `create_pr`: propose the commit as a pull request, to a branch that is there.
-        - `token`: `None` for the one that is logged in.
+        - `repo_id`: `user/name`, created if absent.
+        - `private`: of a new repo; `None` for the owner's default.
+        - `revision`: the branch, created if absent; `None` for the default branch.
+        - `create_pr`: open a pull request instead, to an existing branch.
+        - `token`: `None` for the stored one.
 
-        Returns the address of the commit or proposal; of the last commit if nothing has changed.
-        Raises a `ValueError` for a name that is none, without permission, and if the repo should
-        be private and is public; a `ConnectionError` if the Hub does not answer. Then the repo is
-        as it was, or empty if it is new, unless it was the Hub's answer that was lost.
+        Returns the URL of the commit or pull request; of the last commit if nothing has changed.
+        Raises a `ValueError` if the name is invalid, if permission is missing, or if `private` is
+        set and the repo is public; a `ConnectionError` if the Hub does not answer. After an error
+        the repo is unchanged, or empty if it is new, unless only the Hub's answer was lost.
         """
         with tempfile.TemporaryDirectory() as folder:
             self.save_pretrained(folder)
@@ -116,28 +117,29 @@ class AbstractPretrained(eqx.Module):
         dtype: DTypeLike | None = None,
         sharding: Sharding | None = None,
     ) -> Model:
-        """Read a model that `save_pretrained` or `push_to_hub` wrote.
+        """Load a model that `save_pretrained` or `push_to_hub` wrote.
 
         - `repo_or_folder`: a folder, or `user/name` or `user/name@revision` on the Hugging Face
-          Hub. A folder of that name wins, and the network is left alone.
+          Hub. An existing folder takes precedence, and then the network is not used.
         - `revision`: branch, tag or commit; `None` for `main`.
-        - `token`: `None` for the one that is logged in, `False` for none.
+        - `token`: `None` for the stored one, `False` for none.
         - `cache_dir`: where downloads are kept; `None` for the Hub's cache.
-        - `force_download`: also what is in the cache.
-        - `local_files_only`: from the cache or not at all.
-        - `dtype`: of the weights; `None` as saved, but that float64 becomes float32 without
-          `jax_enable_x64`. Images must have the same one.
-        - `sharding`: where weights go, each device reading its part; `None` for the default device.
+        - `force_download`: download even what is in the cache.
+        - `local_files_only`: use the cache only.
+        - `dtype`: of the weights; `None` keeps the saved one, except that float64 becomes float32
+          without `jax_enable_x64`. Images must have the same dtype.
+        - `sharding`: placement of the weights, each device reading its own part; `None` for the
+          default device.
 
-        Only JSON and safetensors are read. A foreign file can run nothing, and is refused before
-        more memory is taken, or more is downloaded, than its configuration accounts for. Raises a
+        Only JSON and safetensors are read, so a file cannot execute anything, and a file larger
+        than its configuration accounts for is refused before it is downloaded or loaded. Raises a
         `ValueError` if there is no such model or no permission to read it, if a file is damaged,
-        and if the weights are not exactly those of the configuration, with what is missing,
-        unexpected or of another shape. Raises a `ConnectionError` if the Hub does not answer and
-        the cache does not have it, and other `OSError`s if the cache cannot be written.
+        or if the weights do not match the configuration, listing what is missing, unexpected or of
+        another shape; a `ConnectionError` if the model is not cached and the Hub does not answer;
+        another `OSError` if the cache cannot be written.
         """
-        dtype = None if dtype is None else _floating(dtype)
-        place = remote.source(
+        dtype = None if dtype is None else _validate_dtype(dtype)
+        place = remote.locate(
             repo_or_folder,
             revision=revision,
             token=token,
@@ -145,21 +147,21 @@ class AbstractPretrained(eqx.Module):
             force_download=force_download,
             local_files_only=local_files_only,
         )
-        path = place.fetch(CONFIG, config_file.MOST_BYTES)
-        with _blaming(path, place.advice):
+        path = place.fetch(CONFIG, config_file.MAX_BYTES)
+        with _name_file_in_errors(path, place.advice):
             fields, saved_as = config_file.read(path, cls.model_type)
             config = cls.config_from_dict(fields)
         skeleton = eqx.filter_eval_shape(cls, config, key=jax.random.key(0))
         numbers = sum(map(math.prod, serialisation.named_shapes(skeleton).values()))
-        path = place.fetch(WEIGHTS, serialisation.MOST_HEADER + 8 * numbers)
-        with _blaming(path, place.advice):
-            check_together(saved_as, path)
+        path = place.fetch(WEIGHTS, serialisation.MAX_HEADER_BYTES + 8 * numbers)
+        with _name_file_in_errors(path, place.advice):
+            check_fingerprints(saved_as, path)
             return serialisation.load_tree(skeleton, path, dtype=dtype, sharding=sharding)
 
 
 @contextlib.contextmanager
-def _blaming(path: Path, advice: str) -> Iterator[None]:
-    """Name the file in what is said of it, and what can be done."""
+def _name_file_in_errors(path: Path, advice: str) -> Iterator[None]:
+    """Add the path and the advice to the message of a `ValueError` in the block."""
     try:
         yield
     except ValueError as error:
@@ -167,8 +169,8 @@ def _blaming(path: Path, advice: str) -> Iterator[None]:
         raise ValueError(said + advice) from error
 
 
-def check_together(saved_as: str | None, weights: Path) -> None:
-    """Raise a `ValueError` if configuration and weights both have a fingerprint, not the same."""
+def check_fingerprints(saved_as: str | None, weights: Path) -> None:
+    """Raise a `ValueError` if configuration and weights have different fingerprints."""
     found = serialisation.read_metadata(weights).get("fingerprint")
     if saved_as is not None and found is not None and saved_as != found:
         raise ValueError(
@@ -177,13 +179,13 @@ def check_together(saved_as: str | None, weights: Path) -> None:
         )
 
 
-def _encoded(card: str) -> bytes:
-    """As UTF-8; what a folder is called may be none, but Python reads it all the same."""
+def _encode(card: str) -> bytes:
+    """Encode a card as UTF-8, escaping what is not: the name of a folder need not be UTF-8."""
     return card.encode(errors="backslashreplace")
 
 
-def _floating(dtype: DTypeLike) -> jnp.dtype:
-    """A dtype that weights can have; a `ValueError` for any other."""
+def _validate_dtype(dtype: DTypeLike) -> jnp.dtype:
+    """Return the dtype if weights can have it. Raises a `ValueError` otherwise."""
     try:
         wanted = jnp.dtype(dtype)
     except TypeError:

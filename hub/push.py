@@ -8,7 +8,7 @@ import tyro
 from tyro.conf import Positional
 
 from . import config_file
-from .pretrained import CONFIG, WEIGHTS, check_together
+from .pretrained import CONFIG, WEIGHTS, check_fingerprints
 from .upload import CARD, upload
 
 # Of what a run leaves, for others to see; nothing else in its folder is any of their business.
@@ -16,9 +16,9 @@ SHARED = CONFIG, WEIGHTS, CARD, "train.json", "metrics.jsonl", "samples.png", "c
 
 
 def shared_files(run: Path) -> dict[str, Path]:
-    """What to share of a folder, by its name there.
+    """Return the paths of a run's files that are to be shared, by their names in the repo.
 
-    Raises a `ValueError` if there is no model in the folder, no card, or a damaged one.
+    Raises a `ValueError` if the folder has no model or no card, or if the model is damaged.
     """
     for file in (CONFIG, WEIGHTS, CARD):
         if not (run / file).is_file():
@@ -27,12 +27,12 @@ def shared_files(run: Path) -> dict[str, Path]:
                 "save_pretrained at any time."
             )
     _, saved_as = config_file.read(run / CONFIG)
-    check_together(saved_as, run / WEIGHTS)
+    check_fingerprints(saved_as, run / WEIGHTS)
     return {file: run / file for file in SHARED if (run / file).is_file()}
 
 
 def push(run: Path, repo_id: str, **options: Any) -> str:
-    """Push a folder in one commit, and return its address; options and errors as of `upload`."""
+    """Push a run in one commit and return the commit's URL. Options and errors: see `upload`."""
     return upload(shared_files(run), repo_id, **options)
 
 
@@ -50,11 +50,11 @@ def main(
 
     Args:
         run: The folder of a run, or one that save_pretrained wrote.
-        repo: The repo, made if absent. A card that it has is replaced by the run's.
-        private: Make a new repo private; one that is there and public is refused.
-        revision: The branch, made if absent.
-        message: Of the commit.
-        create_pr: Propose the commit as a pull request.
+        repo: The repo, created if absent. Its card is replaced by that of the run.
+        private: Create the repo as a private one; an existing public one is refused.
+        revision: The branch, created if absent.
+        message: The commit message.
+        create_pr: Open a pull request instead.
     """
     try:
         address = push(

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from . import config_file
-from .common.errors import explained
+from .common.errors import translate_hub_errors
 
 Token = str | bool | None
 
@@ -24,7 +24,10 @@ class Folder:
     advice = ""
 
     def fetch(self, file: str, largest: int) -> Path:
-        """The path of a file; a `ValueError` if it is absent or larger than `largest` bytes."""
+        """Return the path of a file. Raises a `ValueError` if it is absent or too large.
+
+        - `largest`: in bytes.
+        """
         path = self.path / file
         if not path.is_file():
             raise ValueError(f"{self.path} holds no model: no {file} there.")
@@ -43,11 +46,11 @@ class Repo:
     advice = " If a download was damaged, force_download=True fetches it again."
 
     def fetch(self, file: str, largest: int) -> Path:
-        """The path of a file in the cache, downloaded if it is not there.
+        """Return the path of a file in the cache, downloading it if it is not there.
 
-        Raises a `ValueError` if there is no such file, revision or repo, or no permission to read
-        it, or if the file has more than `largest` bytes; a `ConnectionError` if it is not cached
-        and the Hub does not answer.
+        Raises a `ValueError` if there is no such file, revision or repo, no permission to read it,
+        or if the file has more than `largest` bytes; a `ConnectionError` if it is not cached and
+        the Hub does not answer.
         """
         from huggingface_hub import hf_hub_download
 
@@ -57,7 +60,7 @@ class Repo:
             f"{self.repo_id}: no folder of that name is here, and the Hub has no such repo, or a "
             "private one"
         )
-        with explained(what, absent):
+        with translate_hub_errors(what, absent):
             plan = hf_hub_download(self.repo_id, file, dry_run=True, **options)
             _check_size(plan.file_size or 0, largest, what)
             path = Path(hf_hub_download(self.repo_id, file, **options))
@@ -65,17 +68,19 @@ class Repo:
         return path
 
 
-def source(
+def locate(
     repo_or_folder: str | os.PathLike[str],
     *,
     revision: str | None = None,
     token: Token = None,
     **options: Any,
 ) -> Folder | Repo:
-    """The folder of this name if there is one, else the repo `user/name` or `user/name@revision`.
+    """Return the folder of this name if there is one, else the repo `user/name[@revision]`.
 
-    Raises a `ValueError` if it is neither a folder nor such a name, if the revision is none that
-    git could have, or if a folder is asked for a revision.
+    - `options`: of `huggingface_hub.hf_hub_download`.
+
+    Raises a `ValueError` if the name is neither a folder nor `user/name`, if the revision is not a
+    valid one, or if a revision is given for a folder.
     """
     name = os.fspath(repo_or_folder)
     if os.path.isdir(name):
@@ -93,32 +98,37 @@ def source(
         if os.path.isdir(match["repo"]):
             raise ValueError(f"{match['repo']!r} is a folder here, which has no revisions.")
         revision = match["revision"]
-    revision = "main" if revision is None else checked_revision(revision)
-    return Repo(match["repo"], revision, dict(token=checked_token(token), **library(), **options))
+    revision = "main" if revision is None else validate_revision(revision)
+    return Repo(
+        match["repo"], revision, dict(token=validate_token(token), **library_info(), **options)
+    )
 
 
-def library() -> dict[str, Any]:
-    """The library's name and version, which the Hub counts downloads by."""
+def library_info() -> dict[str, Any]:
+    """Return the library's name and version, by which the Hub counts downloads."""
     return dict(library_name=config_file.LIBRARY, library_version=config_file.version())
 
 
-def checked_repo(repo_id: str) -> str:
-    """The name of a repo; a `ValueError` if it is none."""
+def validate_repo_id(repo_id: str) -> str:
+    """Return `repo_id` if it has the form `user/name`. Raises a `ValueError` otherwise."""
     match = _REPO.fullmatch(repo_id)
     if match is None or match["revision"] is not None:
         raise ValueError(f"a repo on the Hub is called user/name, got {repo_id!r:.100}.")
     return repo_id
 
 
-def checked_revision(revision: str) -> str:
-    """The revision, which becomes part of a path in the cache; a `ValueError` if it is none."""
+def validate_revision(revision: str) -> str:
+    """Return `revision` if git could have it. Raises a `ValueError` otherwise.
+
+    It becomes part of a path in the cache.
+    """
     if not _REVISION.fullmatch(revision) or ".." in revision or len(revision) > 200:
         raise ValueError(f"a revision is a branch, tag or commit, got {ascii(revision):.60}.")
     return revision
 
 
-def checked_token(token: Token) -> Token:
-    """The token; a `ValueError`, in which it is not printed, if it cannot be sent."""
+def validate_token(token: Token) -> Token:
+    """Return `token` if a header can hold it. Raises a `ValueError` that hides it otherwise."""
     if isinstance(token, str) and not re.fullmatch(r"[!-~]+", token):
         raise ValueError("the token is empty or holds spaces or other characters that none has.")
     return token

@@ -17,8 +17,8 @@ from jaxtyping import DTypeLike
 from .common.files import atomic_file
 
 T = TypeVar("T")
-MOST_HEADER = 2**20  # bytes of a file's header; a foreign one is not parsed beyond
-MOST_PROBLEMS = 50  # of a message
+MAX_HEADER_BYTES = 2**20  # bytes of a file's header; a foreign one is not parsed beyond
+MAX_PROBLEMS = 50  # of a message
 
 # What safetensors calls the types that JAX has.
 _DTYPES = dict(
@@ -37,28 +37,27 @@ def _named(tree: Any) -> dict[str, Any]:
 
 
 def named_arrays(tree: Any) -> dict[str, np.ndarray]:
-    """The arrays of a tree by their path: `{"encoder.layers.0.weight": array, …}`."""
+    """Return the arrays of a tree by path: `{"encoder.layers.0.weight": array, …}`."""
     return {name: np.asarray(leaf, order="C") for name, leaf in _named(tree).items()}
 
 
 def named_shapes(tree: Any) -> dict[str, tuple[int, ...]]:
-    """The shapes of a tree's arrays, or of the `jax.ShapeDtypeStruct` in their places, by path."""
+    """Return the shapes of a tree's arrays, or `jax.ShapeDtypeStruct`s, by path."""
     return {name: leaf.shape for name, leaf in _named(tree).items()}
 
 
 def fill_tree(tree: T, arrays: Mapping[str, np.ndarray | jax.Array]) -> T:
-    """The tree with every array, or `jax.ShapeDtypeStruct` in its place, replaced by name.
+    """Return the tree with every array, or `jax.ShapeDtypeStruct`, replaced by that of its name.
 
-    The new arrays keep their own precision. Raises a `ValueError` that lists every name that is
-    missing, unexpected, of another shape, or of a dtype that is not the tree's (any floating one
-    will do for another), up to fifty.
+    The new arrays keep their dtypes. Raises a `ValueError` that lists the names that are missing,
+    unexpected, of another shape, or of another kind of dtype (any floating dtype fits any other).
     """
     _check(_named(tree), arrays)
     return _replace(tree, lambda name: jnp.asarray(arrays[name]))
 
 
 def save_tree(tree: Any, path: Path, metadata: dict[str, str] | None = None) -> None:
-    """Write a tree's arrays as a safetensors file, whole or not at all."""
+    """Write a tree's arrays as a safetensors file, atomically."""
     with atomic_file(path) as temporary:
         safetensors.numpy.save_file(named_arrays(tree), temporary, metadata)
 
@@ -66,14 +65,14 @@ def save_tree(tree: Any, path: Path, metadata: dict[str, str] | None = None) -> 
 def load_tree(
     tree: T, path: Path, *, dtype: DTypeLike | None = None, sharding: Sharding | None = None
 ) -> T:
-    """The tree filled as by `fill_tree`, one tensor after another, from a safetensors file.
+    """Return the tree filled as by `fill_tree`, tensor by tensor, from a safetensors file.
 
-    - `dtype`: of the floating arrays; `None` leaves them as they are in the file.
-    - `sharding`: where arrays go. Every device is handed its part of the file, so that no host
-      ever holds more than its own.
+    - `dtype`: of the floating arrays; `None` keeps those of the file.
+    - `sharding`: placement of the arrays. Every device reads its own part of the file, so that no
+      host holds more than its devices do.
 
-    Names, shapes and dtypes are compared before a tensor is read. Raises a `ValueError` if they
-    do not fit, if the file is absent or damaged, or if an array cannot be divided as asked.
+    Names, shapes and dtypes are compared before any tensor is read. Raises a `ValueError` if they
+    do not match, if the file is absent or damaged, or if an array cannot be sharded as asked.
     """
     with _opened(path) as file:
         _check(_named(tree), _header(file, path))
@@ -81,7 +80,7 @@ def load_tree(
 
 
 def read_metadata(path: Path) -> dict[str, str]:
-    """The metadata that `save_tree` was given; errors as of `load_tree`."""
+    """Return the metadata that `save_tree` was given. Errors: see `load_tree`."""
     with _opened(path) as file:
         return file.metadata() or {}
 
@@ -91,7 +90,7 @@ def _opened(path: Path) -> Iterator[Any]:
     try:
         with path.open("rb") as start:
             size = int.from_bytes(start.read(8), "little")
-        if size > MOST_HEADER:
+        if size > MAX_HEADER_BYTES:
             raise safetensors.SafetensorError(f"a header of {size:,} bytes")
         with safetensors.safe_open(path, framework="numpy") as file:
             yield file
@@ -137,7 +136,7 @@ def _check(wanted: Mapping[str, Any], got: Mapping[str, Any]) -> None:
         elif a.dtype != b.dtype and not _are_floating(a.dtype, b.dtype):
             problems.append(f"{name} should be {a.dtype}, is {b.dtype}")
     if problems:
-        first, more = sorted(problems)[:MOST_PROBLEMS], len(problems) - MOST_PROBLEMS
+        first, more = sorted(problems)[:MAX_PROBLEMS], len(problems) - MAX_PROBLEMS
         rest = f"; and {more} more" if more > 0 else ""
         raise ValueError(f"the tensors do not fit: {'; '.join(first)}{rest}.")
 

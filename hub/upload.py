@@ -1,13 +1,13 @@
-"""Uploads: files as one commit of a repo on the Hub."""
+"""Uploading files as one commit of a repo on the Hub."""
 
 import contextlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from .card import addressed
-from .common.errors import explained
-from .remote import Token, checked_repo, checked_revision, checked_token, library
+from .card import with_loading_line
+from .common.errors import translate_hub_errors
+from .remote import Token, library_info, validate_repo_id, validate_revision, validate_token
 
 CARD = "README.md"
 
@@ -15,16 +15,16 @@ CARD = "README.md"
 def create_repo(
     repo_id: str, *, private: bool | None = None, token: Token = None, repo_type: str = "model"
 ) -> None:
-    """Make sure that a repo is there and may be written to.
+    """Create a repo if it is absent, and check that it may be written to.
 
-    - `private`: of a repo that is new; `None` for what its owner has set.
+    - `private`: of a new repo; `None` for the owner's default.
     - `repo_type`: `model` or `dataset`.
 
-    Raises a `ValueError` for a name that is none, without permission, and if a repo that should be
-    private is there and public; a `ConnectionError` if the Hub does not answer.
+    Raises a `ValueError` if the name is invalid, if permission is missing, or if `private` is set
+    and the repo is public; a `ConnectionError` if the Hub does not answer.
     """
-    with _talking_to(repo_id, token) as api:
-        _create(api, dict(repo_id=repo_id, repo_type=repo_type), private, is_written=True)
+    with _connect(repo_id, token) as api:
+        _ensure_repo(api, dict(repo_id=repo_id, repo_type=repo_type), private, is_written=True)
 
 
 def upload(
@@ -39,33 +39,34 @@ def upload(
     token: Token = None,
     repo_type: str = "model",
 ) -> str:
-    """Add files, by their name there, to a repo in one commit: all of them or none.
+    """Upload files to a repo in one commit: all of them or none.
 
-    - `files`: the card among them is made to load the model from the repo.
-    - `keep_card`: leave it out where the repo has one.
-    - `private`, `repo_type`: see `create_repo`, which comes first.
-    - `revision`: the branch, made if absent; `None` for the default one.
-    - `create_pr`: propose the commit instead, to a branch that is there.
+    - `files`: by their names in the repo. In a card, the line that loads the model is changed to
+      load it from the repo.
+    - `keep_card`: leave the card out if the repo has one.
+    - `private`, `repo_type`: as for `create_repo`, which is called first.
+    - `revision`: the branch, created if absent; `None` for the default branch.
+    - `create_pr`: open a pull request instead, to an existing branch.
 
-    Returns the address of the commit or proposal; of the last commit if nothing has changed.
-    Raises as `create_repo`; then the repo is as it was, or empty if it is new, unless it
-    was the Hub's answer that was lost.
+    Returns the URL of the commit or pull request; of the last commit if nothing has changed.
+    Errors: see `create_repo`. After an error the repo is unchanged, or empty if it is new, unless
+    only the Hub's answer was lost.
     """
     from huggingface_hub import CommitOperationAdd
 
     if revision is not None:
-        checked_revision(revision)
+        validate_revision(revision)
     at = f"{repo_id}@{revision}" if revision and not create_pr else repo_id
-    with _talking_to(repo_id, token) as api:
+    with _connect(repo_id, token) as api:
         repo = dict(repo_id=repo_id, repo_type=repo_type)
-        _create(api, repo, private, is_written=not create_pr)
-        with _branch(api, repo, None if create_pr else revision):
+        _ensure_repo(api, repo, private, is_written=not create_pr)
+        with _ensure_branch(api, repo, None if create_pr else revision):
             if keep_card and api.file_exists(**repo, filename=CARD, revision=revision):
                 files = {name: file for name, file in files.items() if name != CARD}
             commit = api.create_commit(
                 **repo,
                 operations=[
-                    CommitOperationAdd(name, _addressed(file, at) if name == CARD else file)
+                    CommitOperationAdd(name, _card_for(file, at) if name == CARD else file)
                     for name, file in files.items()
                 ],
                 commit_message=commit_message,
@@ -76,15 +77,17 @@ def upload(
 
 
 @contextlib.contextmanager
-def _talking_to(repo_id: str, token: Token) -> Iterator[Any]:
+def _connect(repo_id: str, token: Token) -> Iterator[Any]:
     from huggingface_hub import HfApi
 
-    checked_repo(repo_id)
-    with explained(f"pushing to {repo_id}", f"the Hub has no repo {repo_id}, or a private one"):
-        yield HfApi(token=checked_token(token), **library())
+    validate_repo_id(repo_id)
+    with translate_hub_errors(
+        f"pushing to {repo_id}", f"the Hub has no repo {repo_id}, or a private one"
+    ):
+        yield HfApi(token=validate_token(token), **library_info())
 
 
-def _create(api: Any, repo: dict[str, str], private: bool | None, is_written: bool) -> None:
+def _ensure_repo(api: Any, repo: dict[str, str], private: bool | None, is_written: bool) -> None:
     api.create_repo(**repo, private=private, exist_ok=True)
     if is_written:  # creating a repo that is there succeeds for all who see it
         api.auth_check(**repo, write=True)
@@ -95,8 +98,8 @@ def _create(api: Any, repo: dict[str, str], private: bool | None, is_written: bo
 
 
 @contextlib.contextmanager
-def _branch(api: Any, repo: dict[str, str], name: str | None) -> Iterator[None]:
-    """While the block runs the branch is there; a new one goes again if it is left as it began."""
+def _ensure_branch(api: Any, repo: dict[str, str], name: str | None) -> Iterator[None]:
+    """Create a branch if it is absent, and delete it again if the block fails before a commit."""
     from huggingface_hub.errors import HfHubHTTPError
 
     is_proposal = name is not None and name.startswith("refs/")
@@ -118,8 +121,8 @@ def _branch(api: Any, repo: dict[str, str], name: str | None) -> Iterator[None]:
         raise
 
 
-def _addressed(card: Path, name: str) -> bytes:
+def _card_for(card: Path, name: str) -> bytes:
     try:
-        return addressed(card.read_text(encoding="utf-8"), name).encode()
+        return with_loading_line(card.read_text(encoding="utf-8"), name).encode()
     except UnicodeDecodeError as error:
         raise ValueError(f"{CARD} must be UTF-8: {error}.") from error

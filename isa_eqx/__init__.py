@@ -1,4 +1,8 @@
-"""Invariant Slot Attention in Equinox."""
+"""Invariant Slot Attention in Equinox: the model, its architectures and its metrics.
+
+Stands on `hub`. Import from here; scores are in `isa_eqx.metrics`, and the authors' weights in
+`isa_eqx.original`.
+"""
 
 from jaxtyping import install_import_hook
 

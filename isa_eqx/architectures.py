@@ -35,10 +35,13 @@ ARCHITECTURES: dict[str, dict[str, Any]] = {
 
 
 def published(architecture: str, variant: str = "isa-t", **changes: Any) -> ISAConfig:
-    """A published architecture, with fields of `ISAConfig` changed.
+    """Return the published architecture for a dataset.
 
-    The paper has Tetrominoes only for `sa` and `isa-t`; for the others we take the same. Raises a
-    `ValueError` with the valid names for an unknown one.
+    - `architecture`: the name of a dataset, or of a dataset with its encoder.
+    - `changes`: fields of `ISAConfig` to replace.
+
+    The paper has Tetrominoes only for `sa` and `isa-t`; the other variants get the same here.
+    Raises a `ValueError` that lists the valid names for an unknown one.
     """
     check_choice("architecture", architecture, tuple(ARCHITECTURES))
     check_choice("variant", variant, VARIANTS)

@@ -69,14 +69,16 @@ class SlotAttention(eqx.Module):
         dtype: DTypeLike | None = None,
         gradient_scale: float = 1.0,
     ) -> tuple[Float[Array, "k d"], Frame, Float[Array, "k n"]]:
-        """The final slots, their frames, and their attention, which sums to one over slots.
+        """Return the final slots, their frames, and their attention, which sums to 1 over slots.
 
-        - `dtype`: what keys and values are computed in, as for `product`.
-        - `gradient_scale`: the share of its gradient that a round hands back to slots and frames
-          that it started from, as MuZero has it for its dynamics (Schrittwieser et al. 2020,
+        - `features`, `grid`: feature and (y, x) coordinates of every cell of the encoder's map.
+        - `slots`, `frames`: the initial ones.
+        - `dtype`: precision that keys and values are computed in, as for `matmul`.
+        - `gradient_scale`: factor of the gradient from a round of attention to the slots and frames
+          that it starts from, as MuZero scales it in its dynamics (Schrittwieser et al. 2020,
           appendix G). 1 is the true gradient, as published; 0 is that of the last round alone, as
-          if those before it had reached a fixed point (Chang et al. 2022, arXiv 2207.00787), and
-          the initial slots get none. The outputs are the same.
+          if the rounds before it had reached a fixed point (Chang et al. 2022, arXiv 2207.00787),
+          and the initial slots get none. The outputs do not depend on it.
 
         The published code returns plain Slot Attention's attention of the round before the last
         update; here it always belongs to the slots that are returned.
@@ -115,6 +117,6 @@ class SlotAttention(eqx.Module):
 
 
 def scale_gradient(x: Float[Array, "..."], scale: float) -> Float[Array, "..."]:
-    """The same array, whose gradient is `scale` times what it was."""
+    """Return `x`, with its gradient multiplied by `scale`."""
     fixed = jax.lax.stop_gradient(x)
     return fixed + scale * (x - fixed)

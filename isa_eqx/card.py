@@ -1,4 +1,4 @@
-"""What every model card of an ISA says."""
+"""The model card of an ISA: what all of them say."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ _FRAMES = {
 
 
 def front_matter(config: ISAConfig) -> dict[str, Any]:
-    """The fields of `huggingface_hub.ModelCardData` that all cards have."""
+    """Return the fields of `huggingface_hub.ModelCardData` that all cards have."""
     invariant = () if config.variant == "sa" else ("invariant-slot-attention",)
     return dict(
         library_name=hub.LIBRARY,
@@ -30,29 +30,32 @@ def front_matter(config: ISAConfig) -> dict[str, Any]:
     )
 
 
-def method(config: ISAConfig) -> str:
-    """What the model is called."""
+def method_name(config: ISAConfig) -> str:
+    """Return the name of the method, such as Slot Attention."""
     return "Slot Attention" if config.variant == "sa" else "Invariant Slot Attention"
 
 
-def about(config: ISAConfig) -> str:
-    """A paragraph on the model."""
+def describe_model(config: ISAConfig) -> str:
+    """Return a paragraph that describes the model."""
     height, width = config.image_size
     apart = f"takes an image of {height}×{width} pixels apart into {config.num_slots} slots, each"
     if config.variant == "sa":
         return (
-            f"[Slot Attention](https://arxiv.org/abs/2006.15055) {apart} with a mask and a picture."
+            f"[Slot Attention](https://arxiv.org/abs/2006.15055) {apart} with a mask and a "
+            "reconstruction."
         )
     return (
         f"[Invariant Slot Attention](https://arxiv.org/abs/2302.04973) {apart} with a mask, a "
-        f"picture and a reference frame: {_FRAMES[config.variant]}. A slot looks at the image and "
-        "paints it as seen from its frame."
+        f"reconstruction and a reference frame: {_FRAMES[config.variant]}. Attention and decoding "
+        "happen in the slot's own frame."
     )
 
 
-def usage(config: ISAConfig, name: str, dtype: str = "float32") -> str:
-    """A section with the lines that take a picture apart; `name` is what the model is loaded by,
-    `dtype` that of its weights.
+def usage_section(config: ISAConfig, name: str, dtype: str = "float32") -> str:
+    """Return a section with the lines that segment an image.
+
+    - `name`: the folder or repo that the model is loaded from.
+    - `dtype`: of its weights.
     """
     height, width = config.image_size
     cast = "" if dtype == "float32" else f'.astype("{dtype}")'
@@ -66,7 +69,7 @@ import numpy as np
 from PIL import Image
 from isa_eqx import ISA  # of the library {hub.LIBRARY}
 
-{hub.loading("ISA", name)}
+{hub.loading_line("ISA", name)}
 pixels = np.asarray(Image.open("scene.png").convert("RGB"), np.float32) / 255
 image = jax.image.resize(pixels, ({height}, {width}, 3), "bilinear", antialias=False){cast}
 out = model(image{key})
@@ -75,13 +78,13 @@ out.segmentation, out.masks, out.slots, out.frames.position, out.reconstruction
 """
 
 
-def plain(
+def default_card(
     config: ISAConfig, name: str, dtype: str = "float32", more: str = "", **fields: Any
 ) -> str:
-    """The card of a model of which nothing else is known, or what `more` says."""
-    heading = f"# {method(config)}, {config.variant}"
+    """Return the card of a model whose training is unknown; `more` is a paragraph on its origin."""
+    heading = f"# {method_name(config)}, {config.variant}"
     more = more or (
         "What it was trained on, how, and how well it does, is for whoever shares it to say here."
     )
-    text = "\n\n".join((heading, about(config), more, usage(config, name, dtype)))
+    text = "\n\n".join((heading, describe_model(config), more, usage_section(config, name, dtype)))
     return hub.model_card(text, **front_matter(config) | fields)

@@ -1,4 +1,4 @@
-"""What an ISA model is made of: one frozen dataclass, JSON in and out."""
+"""The configuration of an ISA model: one frozen dataclass, which JSON can hold."""
 
 import dataclasses
 import difflib
@@ -21,7 +21,7 @@ _KINDS = {
 
 
 def check_choice(what: str, name: Any, valid: tuple[str, ...]) -> None:
-    """Raise a `ValueError` with the valid names, nearest first, unless `name` is one of them."""
+    """Raise a `ValueError` that lists the valid names, nearest first, unless `name` is one."""
     if name not in valid:
         starts = [candidate for candidate in valid if name and candidate.startswith(str(name))]
         near = starts or difflib.get_close_matches(str(name), valid, n=1, cutoff=0.3)
@@ -39,7 +39,7 @@ class ISAConfig:
     - `image_size`: height and width in pixels.
     - `num_slots`: slots k, background included.
     - `slot_size`: numbers per slot, d.
-    - `num_rounds`: rounds of attention that update the slots; one more updates only the frames.
+    - `num_rounds`: rounds of attention that update the slots; a last one updates only the frames.
     - `hidden_size`: width of the hidden layer of every MLP with one hidden layer.
     - `encoder_channels`, `encoder_strides`: one entry per 5×5 convolution, or per stage of a
       ResNet.
@@ -53,11 +53,11 @@ class ISAConfig:
 
     Two forms are here because released weights need them:
 
-    - `relative_values`: whether values see the pixel's place in the slot's frame, as keys do.
-      `False` in the weights named `_v2`.
-    - `learnt_grid`: the published ResNet models of ISA-TS and ISA-TSR embed absolute positions in
-      their features and then take the last two channels as the grid that frames live on. `False`
-      is the true grid.
+    - `relative_values`: whether values depend on the pixel's position in the slot's frame, as keys
+      do. `False` in the weights named `_v2`.
+    - `learnt_grid`: whether frames are estimated on a grid that the encoder has learnt. The
+      published ResNet models of ISA-TS and ISA-TSR add absolute positions to their features and
+      then take the last two channels as the grid. `False` is the true grid.
     """
 
     variant: str = "isa-t"
@@ -132,13 +132,13 @@ class ISAConfig:
 
     @property
     def feature_size(self) -> tuple[int, int]:
-        """Height and width of the encoder's feature map, which attention maps have, too."""
+        """Height and width of the encoder's feature map, and of attention maps."""
         smaller = math.prod(self.encoder_strides)
         height, width = self.image_size
         return -(-height // smaller), -(-width // smaller)
 
     def to_dict(self) -> dict[str, Any]:
-        """The fields as JSON types; `from_dict` is the inverse."""
+        """Return the fields as JSON types; `from_dict` is the inverse."""
         return dataclasses.asdict(self)
 
     @classmethod

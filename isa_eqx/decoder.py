@@ -1,4 +1,4 @@
-"""From a slot and its frame to a picture and a mask of its own."""
+"""From a slot and its frame to the slot's own image and mask."""
 
 import abc
 import math
@@ -15,19 +15,20 @@ from .upsampling import UpConv
 
 
 class Decoder(eqx.Module):
-    """Spatial broadcast (Watters et al. 2019): slot + P rel at every cell of a grid, a network,
-    then a colour and a mask logit for every pixel.
+    """A spatial broadcast decoder (Watters et al. 2019).
 
-    rel is the cell as the slot sees it from its frame (Biza et al. 2023, section 3).
+    A slot is copied to every cell of a grid, where P rel is added, with rel the cell's position in
+    the slot's frame (Biza et al. 2023, section 3). A network turns that into a colour and a mask
+    logit for every pixel.
 
-    - `seed`: height and width of that grid.
-    - `is_pixelwise`: whether a pixel's value depends on no other, so that any can be decoded.
+    - `grid_size`: height and width of the grid.
+    - `is_pixelwise`: whether cells are decoded independently, so that any positions can be.
     """
 
     position: eqx.AbstractVar[eqx.nn.Linear]
     alpha: eqx.AbstractVar[eqx.nn.Linear]
     colour: eqx.AbstractVar[eqx.nn.Linear]
-    seed: eqx.AbstractVar[tuple[int, int]]
+    grid_size: eqx.AbstractVar[tuple[int, int]]
     is_pixelwise: eqx.AbstractClassVar[bool]
 
     @abc.abstractmethod
@@ -37,15 +38,15 @@ class Decoder(eqx.Module):
         relative: Float[Array, "k m 2"],
         dtype: DTypeLike | None = None,
     ) -> Float[Array, "k p 4"]:
-        """Colour and mask logit of every slot and pixel, row by row, given where the slots see m
-        cells, in the slots' precision.
+        """Return colour (3) and mask logit (1) of every slot and pixel, in row-major order.
 
-        - `dtype`: what layers compute in; `None` for the precision of weights and slots. Positions
-          enter in full.
+        - `relative`: (y, x) of m cells in the frame of each slot.
+        - `dtype`: precision that layers compute in; `None` for that of weights and slots.
+          Positions are added in the slots' precision, which the result has, too.
         """
 
     def heads(self, dtype: DTypeLike | None) -> tuple[Float[Array, "4 c"], Float[Array, " 4"]]:
-        """Weight and bias of both heads, as one layer."""
+        """Return weight and bias of both heads as one layer."""
         heads = weight_and_bias(self.colour), weight_and_bias(self.alpha)
         weight, bias = (jnp.concatenate(both) for both in zip(*heads, strict=True))
         return cast(weight, dtype), bias
@@ -58,14 +59,14 @@ class MLPDecoder(Decoder):
     layers: tuple[eqx.nn.Linear, ...]
     alpha: eqx.nn.Linear
     colour: eqx.nn.Linear
-    seed: tuple[int, int] = eqx.field(static=True)
+    grid_size: tuple[int, int] = eqx.field(static=True)
 
     is_pixelwise = True
 
     def __init__(self, config: ISAConfig, *, key: PRNGKeyArray):
-        (self.position, self.alpha, self.colour), layers = _parts(config, key)
+        (self.position, self.alpha, self.colour), layers = _make_layers(config, key)
         self.layers = tuple(linear(i, o, key=k) for i, o, k in layers)
-        self.seed = config.image_size
+        self.grid_size = config.image_size
 
     def __call__(
         self,
@@ -86,20 +87,21 @@ class MLPDecoder(Decoder):
 
 
 class CNNDecoder(Decoder):
-    """5×5 convolutions with SAME padding, relu after each; those with a stride are transposed, and
-    together they enlarge the grid to the image (Biza et al. 2023, appendix A).
+    """5×5 convolutions with SAME padding, with relu after each (Biza et al. 2023, appendix A).
+
+    Those with a stride are transposed; together they enlarge the grid to the image.
     """
 
     position: eqx.nn.Linear
     layers: tuple[eqx.nn.Conv2d | UpConv, ...]
     alpha: eqx.nn.Linear
     colour: eqx.nn.Linear
-    seed: tuple[int, int] = eqx.field(static=True)
+    grid_size: tuple[int, int] = eqx.field(static=True)
 
     is_pixelwise = False
 
     def __init__(self, config: ISAConfig, *, key: PRNGKeyArray):
-        (self.position, self.alpha, self.colour), layers = _parts(config, key)
+        (self.position, self.alpha, self.colour), layers = _make_layers(config, key)
         strides = config.decoder_strides
         self.layers = tuple(
             conv(i, o, key=k) if stride == 1 else UpConv(i, o, stride, key=k)
@@ -107,7 +109,7 @@ class CNNDecoder(Decoder):
         )
         height, width = config.image_size
         larger = math.prod(strides)
-        self.seed = height // larger, width // larger
+        self.grid_size = height // larger, width // larger
 
     def __call__(
         self,
@@ -116,7 +118,7 @@ class CNNDecoder(Decoder):
         dtype: DTypeLike | None = None,
     ) -> Float[Array, "k p 4"]:
         x = slots[:, None] + dense(self.position, relative)
-        x = cast(jnp.moveaxis(x, -1, 1).reshape(*x.shape[::2], *self.seed), dtype)
+        x = cast(jnp.moveaxis(x, -1, 1).reshape(*x.shape[::2], *self.grid_size), dtype)
         for layer in cast(self.layers, dtype):
             x = jax.nn.relu(jax.vmap(layer)(x))
         weight, bias = self.heads(dtype)
@@ -128,10 +130,12 @@ class CNNDecoder(Decoder):
 _Linears = tuple[eqx.nn.Linear, eqx.nn.Linear, eqx.nn.Linear]
 
 
-def _parts(
+def _make_layers(
     config: ISAConfig, key: PRNGKeyArray
 ) -> tuple[_Linears, list[tuple[int, int, PRNGKeyArray]]]:
-    """The layers for positions, mask and colour, and inputs, outputs and key of those between."""
+    """Make the layers for positions, mask and colour; return also what the others are made from:
+    inputs, outputs and key of each.
+    """
     position_key, alpha_key, colour_key, layer_key = jr.split(key, 4)
     sizes = (config.slot_size, *config.decoder_channels)
     ends = (
@@ -143,6 +147,6 @@ def _parts(
     return ends, list(zip(sizes[:-1], sizes[1:], keys, strict=True))
 
 
-def decoder(config: ISAConfig, *, key: PRNGKeyArray) -> Decoder:
-    """The decoder of a config: convolutional if it has strides."""
+def make_decoder(config: ISAConfig, *, key: PRNGKeyArray) -> Decoder:
+    """Make the decoder of a configuration: convolutional if it has strides."""
     return (CNNDecoder if config.decoder_strides else MLPDecoder)(config, key=key)

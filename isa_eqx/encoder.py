@@ -1,4 +1,4 @@
-"""From an image to one feature vector per cell of a coarser grid."""
+"""From an image to a feature vector for every cell of a coarser grid."""
 
 import abc
 
@@ -15,18 +15,18 @@ from .resnet import ResNet
 
 
 class Encoder(eqx.Module):
-    """An image to features. They carry no position; see `GridEncoder` for how slots see it."""
+    """Maps an image to features. Positions are added later, by a `GridEncoder`."""
 
     @abc.abstractmethod
     def maps(self, image: Float[Array, "3 h w"]) -> Float[Array, "c y x"]:
-        """Feature maps."""
+        """Return the feature maps."""
 
     def __call__(
         self, image: Float[Array, "h w 3"], dtype: DTypeLike | None = None
     ) -> tuple[Float[Array, "n c"], Float[Array, "n 2"]]:
-        """The features of every cell, and the cells' (y, x) coordinates, in the image's precision.
+        """Return features and (y, x) coordinates of every cell, in the image's precision.
 
-        - `dtype`: what layers compute in; `None` for the precision of weights and image.
+        - `dtype`: precision that layers compute in; `None` for that of weights and image.
         """
         maps = cast(self, dtype).maps(cast(jnp.moveaxis(image, -1, 0), dtype))
         channels, height, width = maps.shape
@@ -35,9 +35,9 @@ class Encoder(eqx.Module):
 
 
 class CNNEncoder(Encoder):
-    """5×5 convolutions with SAME padding, relu between them, none after the last.
+    """5×5 convolutions with SAME padding, with relu between them and none after the last.
 
-    Locatello et al. 2020, appendix, the position embedding apart.
+    Locatello et al. 2020, appendix, without the position embedding.
     """
 
     layers: tuple[eqx.nn.Conv2d, ...]
@@ -58,7 +58,7 @@ class CNNEncoder(Encoder):
 
 
 class ResNetEncoder(Encoder):
-    """A residual network, relu last; see `ResNet`."""
+    """A residual network, with relu last; see `ResNet`."""
 
     network: ResNet
 
@@ -70,6 +70,6 @@ class ResNetEncoder(Encoder):
         return self.network(image)
 
 
-def encoder(config: ISAConfig, *, key: PRNGKeyArray) -> Encoder:
-    """The encoder of a config: residual if it has blocks."""
+def make_encoder(config: ISAConfig, *, key: PRNGKeyArray) -> Encoder:
+    """Make the encoder of a configuration: residual if it has blocks."""
     return (ResNetEncoder if config.encoder_blocks else CNNEncoder)(config, key=key)

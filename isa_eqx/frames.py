@@ -12,7 +12,9 @@ from .grid import rotated, rotation_matrix
 
 
 class Frame(eqx.Module):
-    """Where each slot's object is; what a symmetry does not use stays at the identity.
+    """Position, scale and rotation of each slot's object.
+
+    What a symmetry does not use stays at the identity.
 
     - `position`: (y, x) in grid units: the image's corners lie at ±1. Identity: 0.
     - `scale`: spread along the frame's (y, x) axes, in grid units. Identity: 1.
@@ -30,15 +32,16 @@ class Frame(eqx.Module):
         scale: ArrayLike | Sequence[Any] = 1,
         angle: ArrayLike | Sequence[Any] = 0,
     ) -> "Frame":
-        """These frames after the plane has been scaled, then turned, then shifted.
+        """Return these frames after the plane has been scaled, then turned, then shifted.
 
         - `shift`: (y, x), in grid units.
         - `scale`: one factor, or two along (y, x), away from the image's centre.
         - `angle`: in radians from x towards y, around the image's centre.
 
-        Each is for all frames, or an array with one for each. Decode with the moved frames, and
-        the same objects are there. A frame's axes stay at right angles, so unequal factors are
-        exact only where nothing is turned. Raises a `ValueError` for other shapes.
+        Each is one value for all frames, or an array with a value for each. Decoding with the
+        returned frames paints the same objects there. A frame's axes stay at right angles, so
+        unequal factors are exact only for frames that are not rotated. Raises a `ValueError` for
+        other shapes.
         """
         pairs, singles = self.position.shape, self.position.shape[:-1]
         by = self._for_each("shift", shift, pairs, ((2,), pairs))
@@ -58,7 +61,7 @@ class Frame(eqx.Module):
         shape: tuple[int, ...],
         valid: tuple[tuple[int, ...], ...],
     ) -> Float[Array, "..."]:
-        """The numbers for every frame, if their shape is valid."""
+        """Return the numbers for all frames. Raises a `ValueError` for an invalid shape."""
         array = jnp.asarray(numbers, self.position.dtype)
         if array.shape not in valid:
             wanted = " or ".join(str(one) for one in dict.fromkeys(valid))
@@ -67,7 +70,7 @@ class Frame(eqx.Module):
 
 
 def identity(num_slots: int, dtype: DTypeLike = jnp.float32) -> Frame:
-    """`num_slots` frames at the image's centre, unscaled and unrotated."""
+    """Return `num_slots` frames at the image's centre, unscaled and unrotated."""
     return Frame(
         position=jnp.zeros((num_slots, 2), dtype),
         scale=jnp.ones((num_slots, 2), dtype),

@@ -1,4 +1,4 @@
-"""Coordinate grids, and what an attention map says about where it looks."""
+"""Coordinate grids, and moments of attention maps on them."""
 
 import math
 
@@ -16,7 +16,7 @@ ROUND = 2e-6
 
 
 def coordinates(height: int, width: int, dtype: DTypeLike = jnp.float32) -> Float[Array, "n 2"]:
-    """The (y, x) coordinates of every pixel in row-major order; the corners lie at ±1.
+    """Return the (y, x) coordinates of every pixel in row-major order; the corners lie at ±1.
 
     One unit is half the image: a step of one pixel is 2 / (height - 1) downwards. The numbers are
     the published ones to the bit, float32 in every precision, on every device.
@@ -42,21 +42,21 @@ def _axis(size: int) -> np.ndarray:
 
 
 def weighted_mean(weights: Float[Array, "k n"], grid: Float[Array, "n 2"]) -> Float[Array, "k 2"]:
-    """The centre of each map: Σₙ weights · grid, for weights that sum to one over n."""
+    """Return the centre of each map: Σₙ weights · grid, for weights that sum to 1 over n."""
     return (weights[..., None] * grid[None]).sum(axis=1)
 
 
 def weighted_spread(
     weights: Float[Array, "k n"], relative: Float[Array, "k n 2"]
 ) -> Float[Array, "k 2"]:
-    """√(Σₙ (weights + 1e-8) · relative²) along both axes, between 0.001 and 2."""
+    """Return √(Σₙ (weights + 1e-8) · relative²) along both axes, clipped to [0.001, 2]."""
     variance = ((weights[..., None] + SPREAD_EPSILON) * jnp.square(relative)).sum(axis=1)
     # Clipped under the root, where the slope is finite also for a mask without any extent.
     return jnp.sqrt(jnp.clip(variance, SMALLEST_SPREAD**2, LARGEST_SPREAD**2))
 
 
 def rotation_matrix(angle: Float[Array, "*k"]) -> Float[Array, "*k 2 2"]:
-    """[[cos θ, -sin θ], [sin θ, cos θ]]; its columns are the turned axes in (x, y)."""
+    """Return [[cos θ, -sin θ], [sin θ, cos θ]], whose columns are the turned axes in (x, y)."""
     cos, sin = jnp.cos(angle), jnp.sin(angle)
     return jnp.stack([jnp.stack([cos, -sin], axis=-1), jnp.stack([sin, cos], axis=-1)], axis=-2)
 
@@ -64,7 +64,7 @@ def rotation_matrix(angle: Float[Array, "*k"]) -> Float[Array, "*k 2 2"]:
 def principal_angle(
     weights: Float[Array, "k n"], relative: Float[Array, "k n 2"]
 ) -> Float[Array, " k"]:
-    """The angle of each map's principal axes, in radians, within ±45° of the image's axes.
+    """Return the angle of each map's principal axes, in radians, within ±45° of the image's axes.
 
     θ = ½ atan2(2 c_xy, c_xx - c_yy), turned by 90° where it lies beyond, with c the covariance
     Σₙ weights · relative relativeᵀ. The published code takes the same axes from the eigenvectors'
@@ -85,7 +85,7 @@ def principal_angle(
 def rotated(
     relative: Float[Array, "*k n 2"], rotation: Float[Array, "*k 2 2"]
 ) -> Float[Array, "*k n 2"]:
-    """(y, x) coordinates along the axes of a rotation: (x, y) @ rotation, written as (y, x)."""
+    """Return (y, x) coordinates along the axes of a rotation: (x, y) @ rotation, as (y, x)."""
     y, x = relative[..., 0], relative[..., 1]
     along = [x * rotation[..., 0, axis, None] + y * rotation[..., 1, axis, None] for axis in (1, 0)]
     return jnp.stack(along, axis=-1)

@@ -1,4 +1,4 @@
-"""Positions in features: one grid for all slots, or as each slot sees it."""
+"""Positions in features: one grid for all slots, or one in the frame of each slot."""
 
 import equinox as eqx
 import jax
@@ -6,16 +6,16 @@ import jax.numpy as jnp
 import jax.random as jr
 from jaxtyping import Array, DTypeLike, Float, PRNGKeyArray
 
-from .layers import MLP, cast, dense, linear, product, weight_and_bias
+from .layers import MLP, cast, dense, linear, matmul, weight_and_bias
 from .projections import RelativeProjections
 
 
 class GridEncoder(eqx.Module):
-    """E(x + P grid), with E = MLP(d → m → d), a layer norm first and no residual.
+    """E(x + P grid), with E = MLP(d → m → d): layer norm first, no residual.
 
     Plain Slot Attention adds absolute positions to the features (Locatello et al. 2020,
-    appendix); the invariant variants add to keys and values the grid as each slot sees it from its
-    frame (Biza et al. 2023, section 3).
+    appendix). The invariant variants add the positions in each slot's frame to its keys and values
+    (Biza et al. 2023, section 3).
     """
 
     position: eqx.nn.Linear
@@ -32,14 +32,14 @@ class GridEncoder(eqx.Module):
         grid: Float[Array, "n 2"],
         dtype: DTypeLike | None = None,
     ) -> Float[Array, "n d"]:
-        """Every pixel at its own place on one grid. `dtype`: as for `product`."""
+        """Encode every pixel with its position on one grid. `dtype`: as for `matmul`."""
         placed = cast(x + dense(self.position, grid), dtype)
         return cast(jax.vmap(cast(self.mlp, dtype))(placed), x.dtype)
 
     def relative(
         self, vectors: Float[Array, "n d"], dtype: DTypeLike | None = None
     ) -> RelativeProjections:
-        """Every pixel as every slot will see it. `dtype`: as for `product`."""
+        """Encode every pixel for all slots, whose grids come later. `dtype`: as for `matmul`."""
         gain, shift = weight_and_bias(self.mlp.norm)
         first, bias = weight_and_bias(self.mlp.hidden)
         axes, origin = weight_and_bias(self.position)
@@ -47,7 +47,7 @@ class GridEncoder(eqx.Module):
         centred, axes = _centre(vectors + origin[None], axis=1), _centre(axes, axis=0)
         scaled = first * gain[None]
         return RelativeProjections(
-            offset=product(centred, scaled.T, dtype),
+            offset=matmul(centred, scaled.T, dtype),
             slopes=jnp.concatenate([axes.T @ scaled.T, (first @ shift + bias)[None]]),
             square=jnp.square(centred).mean(axis=1),
             cross=centred @ axes * (2 / size),

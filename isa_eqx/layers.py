@@ -1,4 +1,4 @@
-"""Equinox layers, started and normalised as in the published model.
+"""Equinox layers, initialised and normalised as in the published model.
 
 Kernels start LeCun-normal and biases at zero; the recurrent kernels of a GRU start orthogonal;
 normalisation adds 1e-6 to the variance. Equinox's defaults differ in all four.
@@ -24,7 +24,7 @@ _orthogonal = jax.nn.initializers.orthogonal()
 
 
 def linear(inputs: int, outputs: int, *, use_bias: bool = True, key: PRNGKeyArray) -> eqx.nn.Linear:
-    """A dense layer."""
+    """Make a dense layer."""
     return _start(eqx.nn.Linear(inputs, outputs, use_bias, key=key), key)
 
 
@@ -37,7 +37,7 @@ def conv(
     use_bias: bool = True,
     key: PRNGKeyArray,
 ) -> eqx.nn.Conv2d:
-    """A convolution with SAME padding: `stride` times smaller."""
+    """Make a convolution with SAME padding, whose output is `stride` times smaller."""
     layer = eqx.nn.Conv2d(inputs, outputs, kernel, stride, "SAME", use_bias=use_bias, key=key)
     return _start(layer, key)
 
@@ -51,7 +51,7 @@ def _start(layer: _Layer, key: PRNGKeyArray) -> _Layer:
 
 
 def gru(inputs: int, state: int, *, key: PRNGKeyArray) -> eqx.nn.GRUCell:
-    """A gated recurrent unit as cuDNN's: the recurrent bias is inside the reset product."""
+    """Make a GRU like cuDNN's, whose reset gate also multiplies the recurrent bias."""
     cell = eqx.nn.GRUCell(inputs, state, key=key)
     input_key, *gate_keys = jr.split(key, 4)
     dtype = cell.weight_hh.dtype
@@ -69,19 +69,19 @@ def gru(inputs: int, state: int, *, key: PRNGKeyArray) -> eqx.nn.GRUCell:
 
 
 def layer_norm(size: int) -> eqx.nn.LayerNorm:
-    """Layer normalisation of a vector."""
+    """Make a layer normalisation of a vector."""
     return eqx.nn.LayerNorm(size, eps=NORM_EPSILON)
 
 
 def group_norm(channels: int) -> eqx.nn.GroupNorm:
-    """Normalisation over pixels and the channels of each of 32 groups."""
+    """Make a normalisation over pixels and the channels of each of 32 groups."""
     return eqx.nn.GroupNorm(GROUPS, channels, eps=NORM_EPSILON)
 
 
 def cast(tree: Any, dtype: DTypeLike | None) -> Any:
-    """Arrays and layers in another precision, or as they are for `None`.
+    """Cast the floating arrays of a tree, layers included; `None` leaves them as they are.
 
-    Normalisation stays: it computes its statistics in float32 or more, whatever it is given.
+    Normalisation layers are not cast: they compute their statistics in float32 or more.
     """
 
     def to_dtype(x: Any) -> Any:
@@ -92,23 +92,23 @@ def cast(tree: Any, dtype: DTypeLike | None) -> Any:
     return jax.tree.map(to_dtype, tree, is_leaf=lambda x: isinstance(x, _NORMS))
 
 
-def product(
+def matmul(
     x: Float[Array, "*axes i"], y: Float[Array, "i o"], dtype: DTypeLike | None = None
 ) -> Float[Array, "*axes o"]:
-    """x y, with both rounded to `dtype`, and sums and result in x's precision."""
+    """Return x y, with both rounded to `dtype`, and sums and result in x's precision."""
     return jnp.matmul(cast(x, dtype), cast(y, dtype), preferred_element_type=x.dtype)
 
 
 def dense(
     layer: eqx.nn.Linear, x: Float[Array, "*axes i"], dtype: DTypeLike | None = None
 ) -> Float[Array, "*axes o"]:
-    """A linear layer along the last axis, as one `product` over all the others."""
-    y = product(x, layer.weight.T, dtype)
+    """Apply a linear layer along the last axis, as one `matmul` over all the others."""
+    y = matmul(x, layer.weight.T, dtype)
     return y if layer.bias is None else y + jnp.expand_dims(layer.bias, range(y.ndim - 1))
 
 
 def weight_and_bias(layer: eqx.nn.Linear | eqx.nn.LayerNorm) -> tuple[Array, Array]:
-    """The parameters of a layer that has both."""
+    """Return weight and bias of a layer that has both."""
     assert layer.weight is not None and layer.bias is not None
     return layer.weight, layer.bias
 

@@ -17,14 +17,17 @@ def adjusted_rand_index(
     num_pred: int,
     ignore: tuple[int, ...] = (),
 ) -> Float[Array, " b"]:
-    """How far two segmentations agree: 1 equal up to names, 0 as by chance, one value an image.
+    """Return the adjusted Rand index of two segmentations, one value an image.
 
-    Hubert & Arabie 1985. Labels are 0 … num - 1; a pixel whose label is outside of that, or whose
-    true label is in `ignore`, does not count. `ignore=(0,)` gives FG-ARI where 0 is the background.
-    Two segmentations of one cluster each, or without any pixel, score 1, as in scikit-learn.
+    It is 1 if they are equal up to the names of labels, and 0 on average for random ones (Hubert &
+    Arabie 1985). Two segmentations of one cluster each, or without any pixel, score 1, as in
+    scikit-learn.
 
-    Pairs of pixels are counted in whole numbers, so the result is exact to float32's last digits;
-    that allows 92,681 pixels an image and raises a `ValueError` above.
+    - `num_true`, `num_pred`: valid labels are 0 … num - 1; pixels with others do not count.
+    - `ignore`: true labels whose pixels do not count; `(0,)` gives FG-ARI if 0 is the background.
+
+    Pairs of pixels are counted in integers, so that the result is exact to float32's last digits.
+    Raises a `ValueError` above 92,681 pixels an image, where they would overflow.
     """
     batch, pixels = true.shape[0], true[0].size
     if pixels > MAX_PIXELS:
@@ -47,7 +50,7 @@ def adjusted_rand_index(
 
 
 def _pairs(count: Integer[Array, "*shape"]) -> Integer[Array, "*shape"]:
-    """count · (count - 1) / 2 without leaving 32 bits on the way."""
+    """Return count · (count - 1) / 2 without overflow of 32 bits on the way."""
     half, odd = count // 2, count % 2
     return jnp.where(odd == 1, half * count, half * (count - jnp.minimum(count, 1)))
 
@@ -56,5 +59,5 @@ def _pairs(count: Integer[Array, "*shape"]) -> Integer[Array, "*shape"]:
 def mean_squared_error(
     true: Float[Array, "b *shape"], pred: Float[Array, "b *shape"]
 ) -> Float[Array, " b"]:
-    """The mean over pixels and channels of the squared difference, one value an image."""
+    """Return the squared difference, averaged over pixels and channels, one value an image."""
     return jnp.square(true - pred).mean(axis=tuple(range(1, true.ndim)))

@@ -1,4 +1,4 @@
-"""Invariant Slot Attention: an image in; slots, their frames, masks and pictures out."""
+"""Invariant Slot Attention: from an image to slots, their frames, masks and reconstructions."""
 
 from typing import Any, ClassVar
 
@@ -15,23 +15,23 @@ from hub import AbstractPretrained
 from . import card
 from .attention import SlotAttention
 from .config import ISAConfig
-from .decoder import Decoder, decoder
-from .encoder import Encoder, encoder
+from .decoder import Decoder, make_decoder
+from .encoder import Encoder, make_encoder
 from .frames import Frame
 from .grid import coordinates
 from .grid_encoder import GridEncoder
-from .symmetries import Symmetry, symmetry
+from .symmetries import Symmetry, make_symmetry
 
 
 class Decoded(eqx.Module):
-    """What the slots paint. All of it also holds for a batch, with b in front of every shape."""
+    """The decoded slots. A batch has one more axis, b, in front of every shape."""
 
     mask_logits: Float[Array, "*b k h w"]
     slot_reconstructions: Float[Array, "*b k h w 3"]
 
     @property
     def masks(self) -> Float[Array, "*b k h w"]:
-        """Each slot's share of each pixel; sums to one over slots."""
+        """Each slot's share of each pixel; sums to 1 over slots."""
         return jax.nn.softmax(self.mask_logits, axis=-3)
 
     @property
@@ -46,11 +46,11 @@ class Decoded(eqx.Module):
 
 
 class Output(Decoded):
-    """What a model makes of an image.
+    """The output of a model for an image.
 
     - `slots`: what each object is, apart from where it is.
     - `frames`: where it is; see `Frame`.
-    - `attention`: what each slot looked at, on the encoder's grid; sums to one over slots.
+    - `attention`: attention of each slot on the encoder's grid; sums to 1 over slots.
     """
 
     slots: Float[Array, "*b k d"]
@@ -61,8 +61,8 @@ class Output(Decoded):
 class ISA(AbstractPretrained):
     """Invariant Slot Attention (Biza et al. 2023), or plain Slot Attention as its variant `sa`.
 
-    It sees one image; a batch is a `jax.vmap`. It computes in the precision of its weights and
-    image, unless its config says `bfloat16`. Differentiate it in reverse, by `jax.grad` or
+    It takes one image; for a batch use `jax.vmap`. It computes in the precision of its weights and
+    image, unless its config says `bfloat16`. Differentiate it in reverse mode, by `jax.grad` or
     `jax.vjp`: the invariant variants have no forward-mode derivative.
     """
 
@@ -76,8 +76,8 @@ class ISA(AbstractPretrained):
 
     def __init__(self, config: ISAConfig, *, key: PRNGKeyArray):
         encoder_key, position_key, slots_key, attention_key, decoder_key = jr.split(key, 5)
-        kind, channels = symmetry(config), config.encoder_channels[-1]
-        self.encoder = encoder(config, key=encoder_key)
+        kind, channels = make_symmetry(config), config.encoder_channels[-1]
+        self.encoder = make_encoder(config, key=encoder_key)
         self.position_embedding = (
             GridEncoder(channels, config.hidden_size, key=position_key)
             if config.learnt_grid or not kind.is_invariant
@@ -85,17 +85,17 @@ class ISA(AbstractPretrained):
         )
         self.initial_slots = jr.normal(slots_key, (config.num_slots, config.slot_size))
         self.attention = SlotAttention(config, kind, key=attention_key)
-        self.decoder = decoder(config, key=decoder_key)
+        self.decoder = make_decoder(config, key=decoder_key)
         self.config = config
 
     @property
     def symmetry(self) -> Symmetry:
-        """What frames mean to this model."""
+        """The symmetry of the model's variant."""
         return self.attention.symmetry
 
     @property
     def layer_dtype(self) -> DTypeLike | None:
-        """What layers compute in; `None` for the precision of weights and image."""
+        """Precision that layers compute in; `None` for that of weights and image."""
         return jnp.bfloat16 if self.config.dtype == "bfloat16" else None
 
     def __call__(
@@ -105,16 +105,16 @@ class ISA(AbstractPretrained):
         key: PRNGKeyArray | None = None,
         frames: Frame | None = None,
     ) -> Output:
-        """Explain an image.
+        """Explain an image by slots.
 
         - `image`: (h, w, 3), in [0, 1], of the dtype of the weights.
-        - `key`: draws the initial frames; `sa` needs none.
-        - `frames`: initial frames instead of random ones, taken as they are (the published code
-          clips positions to the image and scales to [0.001, 2]).
+        - `key`: for the initial frames; `sa` needs none.
+        - `frames`: initial frames to use instead of random ones. They are not clipped (the
+          published code clips positions to the image and scales to [0.001, 2]).
 
-        Raises a `ValueError` for an image of another shape, dtype or (where its values are known,
-        that is outside of `jax.jit`) range, if neither key nor frames are given, and for frames
-        of another number of slots or (likewise) scales that are not above 0.
+        Raises a `ValueError` if the image has another shape, dtype or range, if neither key nor
+        frames are given, or if the frames are of another number of slots or have scales that are
+        not above 0. Values are checked only outside of `jax.jit`, where they are known.
         """
         slots, frames, attention = self.attend(image, key=key, frames=frames)
         decoded = self.decode(slots, frames)
@@ -134,9 +134,9 @@ class ISA(AbstractPretrained):
         frames: Frame | None = None,
         gradient_scale: float = 1.0,
     ) -> tuple[Float[Array, "k d"], Frame, Float[Array, "k n"]]:
-        """Slots, frames and attention, without decoding; arguments and errors as for a call.
+        """Return slots, frames and attention, without decoding. Arguments and errors: as above.
 
-        - `gradient_scale`: what a round of attention hands back; see `SlotAttention`.
+        - `gradient_scale`: of the gradient between rounds of attention; see `SlotAttention`.
         """
         _check(image, self.config.image_size, self.initial_slots.dtype)
         if frames is None:
@@ -150,7 +150,7 @@ class ISA(AbstractPretrained):
     def encode(
         self, image: Float[Array, "h w 3"]
     ) -> tuple[Float[Array, "n c"], Float[Array, "n 2"]]:
-        """The features that slots attend to, and where in the image they are, as (y, x)."""
+        """Return the features that slots attend to, and their (y, x) coordinates."""
         features, grid = self.encoder(image, self.layer_dtype)
         if self.position_embedding is not None:
             features = self.position_embedding(features, grid, self.layer_dtype)
@@ -161,13 +161,13 @@ class ISA(AbstractPretrained):
     def decode(
         self, slots: Float[Array, "k d"], frames: Frame, *, recompute: bool = False
     ) -> Decoded:
-        """Paint slots where their frames are: edit a frame, decode, and the object has moved.
+        """Decode slots in their frames. With an edited frame, the object has moved.
 
-        - `recompute`: paint one slot after another, and once more in a backward pass, which then
-          holds the layers of one slot instead of all: less memory, a third more work.
+        - `recompute`: decode the slots one after another, and again in the backward pass, which
+          then holds the activations of one slot instead of all: less memory, a third more work.
         """
         height, width = self.config.image_size
-        grid = coordinates(*self.decoder.seed, slots.dtype)
+        grid = coordinates(*self.decoder.grid_size, slots.dtype)
         if recompute:
             one = jax.checkpoint(
                 lambda slot: self._decode(slot[0], slot[1], grid), prevent_cse=False
@@ -181,9 +181,9 @@ class ISA(AbstractPretrained):
     def decode_at(
         self, slots: Float[Array, "k d"], frames: Frame, grid: Float[Array, "m 2"]
     ) -> tuple[Float[Array, "k m 3"], Float[Array, "k m"]]:
-        """Colours and mask logits of the slots at any (y, x) coordinates.
+        """Return colours and mask logits of the slots at any (y, x) coordinates.
 
-        Raises a `ValueError` if the decoder is convolutional: it paints whole images only.
+        Raises a `ValueError` if the decoder is convolutional: it decodes whole images only.
         """
         if not self.decoder.is_pixelwise:
             raise ValueError(
@@ -203,7 +203,7 @@ class ISA(AbstractPretrained):
         return ISAConfig.from_dict(fields)
 
     def card(self, name: str) -> str:
-        return card.plain(self.config, name, str(self.initial_slots.dtype))
+        return card.default_card(self.config, name, str(self.initial_slots.dtype))
 
 
 def _check(image: Shaped[Array, "..."], size: tuple[int, int], dtype: DTypeLike) -> None:

@@ -1,4 +1,4 @@
-"""What pixels say to slots: to all alike, or to each as seen from its own frame."""
+"""Keys and values of attention: the same for all slots, or relative to each slot's frame."""
 
 import abc
 
@@ -11,19 +11,19 @@ from .layers import NORM_EPSILON, weight_and_bias
 
 
 class Projections(eqx.Module):
-    """One vector e_kn per slot k and pixel n, known by its products rather than stored."""
+    """A vector e_kn for every slot k and pixel n, given by its products and never materialised."""
 
     @abc.abstractmethod
     def dot(
         self, queries: Float[Array, "k d"], relative: Float[Array, "k n 2"]
     ) -> Float[Array, "k n"]:
-        """q_k · e_kn, with slot k seeing pixel n at `relative[k, n]`."""
+        """Return q_k · e_kn, with pixel n at `relative[k, n]` in the frame of slot k."""
 
     @abc.abstractmethod
     def sum(
         self, weights: Float[Array, "k n"], relative: Float[Array, "k n 2"]
     ) -> Float[Array, "k d"]:
-        """Σₙ w_kn e_kn."""
+        """Return Σₙ w_kn e_kn; arguments as of `dot`."""
 
 
 class AbsoluteProjections(Projections):
@@ -76,7 +76,7 @@ class RelativeProjections(Projections):
         return total @ weight.T + weights.sum(axis=1, keepdims=True) * bias[None]
 
     def _hidden(self, relative: Float[Array, "k n 2"]) -> tuple["_Hidden", Float[Array, "k n"]]:
-        """relu(A + B rel + c s), unevaluated, and 1/s."""
+        """Return relu(A + B rel + c s), unevaluated, and 1/s."""
         y, x = relative[..., 0], relative[..., 1]
         linear = self.cross[None, :, 0] * y + self.cross[None, :, 1] * x
         square = self.gram[0, 0] * y * y + 2 * self.gram[0, 1] * y * x + self.gram[1, 1] * x * x
@@ -88,10 +88,10 @@ class RelativeProjections(Projections):
 class _Hidden(eqx.Module):
     """h_knm = relu(A_nm + (rel, s)_kn · slopes_m): its parts, for the two products below.
 
-    Both go through the slots one by one and keep nothing for the backward pass. (n, m) at a time
-    stays in a CPU's cache; all (k, n, m) of a batch would be most of a step's memory. Their
-    gradients are written by hand, since what JAX derives transposes a copy of (n, m) in every
-    round. The price is that there is no forward-mode derivative.
+    Both loop over the slots and keep nothing for the backward pass: an array of (n, m) fits a CPU's
+    cache, while all (k, n, m) of a batch would be most of a step's memory. Their gradients are
+    written by hand, since the derivative by JAX transposes a copy of (n, m) in every round. The
+    price is that there is no forward-mode derivative.
     """
 
     offset: Float[Array, "n m"]
@@ -99,28 +99,29 @@ class _Hidden(eqx.Module):
     slopes: Float[Array, "3 m"]
 
     def of(self, moves: Float[Array, "n 3"]) -> Float[Array, "n m"]:
-        """One slot's. A sum, not a matrix product of inner size 3: it fuses with the relu."""
+        """Return h of one slot. It is a sum, no matrix product: that fuses with the relu."""
         moved = sum(moves[:, i, None] * self.slopes[None, i] for i in range(3))
         return jax.nn.relu(self.offset + moved)
 
 
 @jax.custom_vjp
 def _dot(queries: Float[Array, "k m"], hidden: _Hidden) -> Float[Array, "k n"]:
-    """Σₘ q_km h_knm."""
+    """Return Σₘ q_km h_knm."""
     return jax.lax.map(lambda slot: hidden.of(slot[1]) @ slot[0], (queries, hidden.moves))
 
 
 @jax.custom_vjp
 def _sum(weights: Float[Array, "k n"], hidden: _Hidden) -> Float[Array, "k m"]:
-    """Σₙ w_kn h_knm."""
+    """Return Σₙ w_kn h_knm."""
     return jax.lax.map(lambda slot: slot[0] @ hidden.of(slot[1]), (weights, hidden.moves))
 
 
 def _gradients(
     weights: Float[Array, "k n"], queries: Float[Array, "k m"], hidden: _Hidden
 ) -> tuple[Float[Array, "k n"], Float[Array, "k m"], _Hidden]:
-    """Those of Σ_knm w_kn q_km h_knm by its parts: `_dot` by the weights, `_sum` by the queries,
-    so that those by h are the same for both.
+    """Return the gradients of Σ_knm w_kn q_km h_knm by its three parts.
+
+    That by the weights is `_dot`, that by the queries is `_sum`; so both share that by h.
     """
 
     def slot(carry, one):

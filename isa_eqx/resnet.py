@@ -1,4 +1,4 @@
-"""A residual network (He et al. 2015) as the published model has it for textured images."""
+"""The residual network (He et al. 2015) of the published models for textured images."""
 
 import equinox as eqx
 import jax

@@ -36,15 +36,15 @@ class Symmetry(eqx.Module):
 
     @abc.abstractmethod
     def initial(self, num_slots: int, dtype: DTypeLike, *, key: PRNGKeyArray | None) -> Frame:
-        """Random frames, one per slot, to start attending from."""
+        """Draw initial frames, one per slot."""
 
     @abc.abstractmethod
     def relative(self, frames: Frame, grid: Float[Array, "n 2"]) -> Float[Array, "k n 2"]:
-        """The (y, x) grid as each slot sees it from inside its frame."""
+        """Return the (y, x) grid in the frame of each slot."""
 
     @abc.abstractmethod
     def estimate(self, attention: Float[Array, "k n"], grid: Float[Array, "n 2"]) -> Frame:
-        """The frames of attention maps that sum to one over pixels."""
+        """Estimate frames from attention maps that sum to 1 over pixels."""
 
 
 class NoSymmetry(Symmetry):
@@ -170,6 +170,6 @@ SYMMETRIES = {
 }
 
 
-def symmetry(config: ISAConfig) -> Symmetry:
-    """The symmetry of a variant."""
+def make_symmetry(config: ISAConfig) -> Symmetry:
+    """Return the symmetry of a configuration's variant."""
     return SYMMETRIES[config.variant]()

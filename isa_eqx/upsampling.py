@@ -40,7 +40,7 @@ class UpConv(eqx.Module):
 
 
 def _taps(stride: int) -> np.ndarray:
-    """Which tap of the kernel each neighbour meets, from each pixel of a cell.
+    """Return which tap of the kernel each neighbour meets, from each pixel of a cell.
 
     Pixel p of a cell reads the neighbour at distance (p + tap - pad) / stride where that is whole.
     Others have the tap 5, which is zero.

@@ -12,10 +12,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from hub.mirror import MANIFEST, FolderTarget, mirror
-from hub.mirror.sources.rows import png
+from hub.mirror.sources.rows import encode_png
 from training.data import DATASETS, Cursor, load, resolve
 from training.data.mirrored import open_mirror
-from training.data.stream import rows, shuffled
+from training.data.stream import read_rows, stream_rows
 from training.presets import preset
 
 
@@ -31,7 +31,7 @@ def changed(folder, to, change):
 
 
 def picture(array):
-    return {"bytes": png(array), "path": None}
+    return {"bytes": encode_png(array), "path": None}
 
 
 BAD_ROWS = {
@@ -69,7 +69,7 @@ def test_a_picture_smaller_than_the_crop_is_said_to_be(tetrominoes, monkeypatch)
 
 def test_a_flipped_bit_changes_no_row_unnoticed(tetrominoes, tmp_path):
     def read():
-        found = rows(open_mirror(str(tmp_path / "flipped"), "tetrominoes"), "validation")
+        found = read_rows(open_mirror(str(tmp_path / "flipped"), "tetrominoes"), "validation")
         return [(row["index"], row["image"], row["mask"]) for row in found]
 
     shutil.copytree(tetrominoes, tmp_path / "flipped")
@@ -118,7 +118,7 @@ def test_other_rows_than_the_mirror_says_are_an_error(tetrominoes, tmp_path, cou
     if count < 100:  # more are not noticed, as a stream stops at what is said
         other = open_mirror(str(tmp_path / "other"), "tetrominoes")
         with pytest.raises(ValueError, match=re.escape(said)):
-            list(itertools.islice(shuffled(other, "validation", None, 0, Cursor()), 100))
+            list(itertools.islice(stream_rows(other, "validation", None, 0, Cursor()), 100))
     assert len(load("tetrominoes", "validation", 20, data=str(tmp_path / "other"))) == 20
 
 

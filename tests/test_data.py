@@ -8,13 +8,13 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from hub.mirror import FolderTarget, mirror, row
+from hub.mirror import FolderTarget, make_row, mirror
 from isa_eqx import published
 from training.data import DATASETS, Cursor, Resize, load, stream_batches
 from training.data.catalogue import largest_objects
-from training.data.loading import Reader, cache_split, reader
+from training.data.loading import RowDecoder, cache_split, make_row_decoder
 from training.data.mirrored import open_mirror
-from training.data.stream import rows
+from training.data.stream import read_rows
 from training.presets import preset
 
 from .releases import RELEASES
@@ -48,9 +48,9 @@ def mirrors(released, tmp_path_factory):
 def test_at_its_own_size_a_scene_is_that_of_the_source(mirrors, name):
     dataset, folder, split, images, labels = mirrors(name)
     found = open_mirror(folder, dataset)
-    read = reader(found, split, images[0].shape[:2])
-    for scene, image, label in zip(rows(found, split), images, labels, strict=True):
-        np.testing.assert_array_equal(read.picture(scene), image)
+    read = make_row_decoder(found, split, images[0].shape[:2])
+    for scene, image, label in zip(read_rows(found, split), images, labels, strict=True):
+        np.testing.assert_array_equal(read.image(scene), image)
         if label is not None and dataset != "waymo_open":
             np.testing.assert_array_equal(read.labels(scene), label)
 
@@ -76,8 +76,8 @@ def test_as_published_it_is_resized_without_antialias(mirrors, name):
 def test_waymo_is_scored_on_its_largest_objects_where_it_has_labels(mirrors):
     labels = np.zeros((20, 30), np.uint8)
     labels[2:9, 3:20], labels[12:16, 10:18], labels[0, 0] = 200, 9, 7
-    read = Reader("here", DATASETS["waymo_open"], Resize((20, 30), (20, 30)))
-    found = read.labels(row(0, np.zeros((20, 30, 3), np.uint8), labels))
+    read = RowDecoder("here", DATASETS["waymo_open"], Resize((20, 30), (20, 30)))
+    found = read.labels(make_row(0, np.zeros((20, 30, 3), np.uint8), labels))
     np.testing.assert_array_equal(found, 1 * (labels == 9) + 2 * (labels == 200))
     name, folder, split, _, known = mirrors("waymo v2")
     assert [label is None for label in known] == [False, True, False, True]

@@ -11,7 +11,7 @@ from sklearn.metrics import adjusted_rand_score
 
 from training import evaluate
 from training.data import DATASETS, load
-from training.step import start
+from training.step import initial_state
 
 from .test_training import TINY
 
@@ -31,7 +31,7 @@ def scores(scenes, predicted, error=0.0):
 
     explain.seen = 0
     with mock.patch.object(evaluate, "_explain", explain), mock.patch.object(evaluate, "BATCH", 3):
-        return evaluate.evaluate(start(TINY).model, scenes, "tetrominoes")
+        return evaluate.evaluate(initial_state(TINY).model, scenes, "tetrominoes")
 
 
 def test_scores_are_the_means_of_scikit_learns(scenes):
@@ -64,7 +64,7 @@ def test_what_is_left_out_is_what_the_catalogue_says(scenes):
 
 
 def test_a_scene_is_scored_with_the_same_frames_every_time_and_its_own_picture(scenes):
-    model, key = start(TINY).model, jax.random.fold_in(jax.random.key(0), 0)
+    model, key = initial_state(TINY).model, jax.random.fold_in(jax.random.key(0), 0)
     first, again = (evaluate.evaluate(model, scenes, "tetrominoes") for _ in range(2))
     assert first == again
     images = scenes.images.floats()

@@ -15,7 +15,7 @@ from .conftest import DEEP, KEY, SMALL, filled, slot_attention
 from .handmade import CONVOLUTIONAL, PIXELWISE, handmade
 from .laws import decoded, estimate, explained
 from .strategies import EPSILON, GRID, INVARIANT, SIZE, SLOTS, Move, Scene, used
-from .test_pixels import FURTHEST, PADDED, object_on_black
+from .test_moved_objects import FURTHEST, PADDED, object_on_black
 
 
 @pytest.fixture(scope="module", params=INVARIANT)
@@ -65,7 +65,7 @@ def test_a_convolutional_decoder_sees_the_border(variant):
     model = handmade(ISAConfig(**CONVOLUTIONAL | dict(variant=variant)))
     frames = model.symmetry.initial(SLOTS, jnp.float32, key=KEY)
     slots = jax.random.normal(KEY, (SLOTS, SIZE))
-    cell = 2 / (model.decoder.seed[1] - 1)
+    cell = 2 / (model.decoder.grid_size[1] - 1)
     here, there = (
         np.asarray(decoded(model, slots, f).slot_reconstructions)
         for f in (frames, frames.moved(shift=(0.0, FURTHEST * cell)))

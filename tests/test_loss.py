@@ -15,7 +15,7 @@ from isa_eqx import VARIANTS, ISAConfig, coordinates, published
 from isa_eqx.architectures import ARCHITECTURES
 from training.data import load
 from training.loss import idle_slot, loss, mixing, ownership
-from training.step import start
+from training.step import initial_state
 
 from .conftest import run
 from .test_training import TINY, WHOLE, ZERO, as_variant
@@ -33,12 +33,12 @@ def cost(model, image, config, step, key):
 
 def dark(config):
     """A new model that paints all slots nearly black, so that they compete for the background."""
-    model = start(config).model
+    model = initial_state(config).model
     return eqx.tree_at(lambda m: m.decoder.colour.weight, model, replace_fn=lambda w: 0.1 * w)
 
 
 def test_the_loss_is_the_sum_over_pixels_and_channels(image):
-    model = start(TINY).model
+    model = initial_state(TINY).model
     frame_key, _ = jr.split(jr.key(3))
     out = run(model, image, frame_key)
     expected = jnp.square(out.reconstruction - image).sum()
@@ -47,7 +47,7 @@ def test_the_loss_is_the_sum_over_pixels_and_channels(image):
 
 def test_with_mixing_the_loss_is_of_each_slot_by_itself(image):
     """Error and variance of a mixture are the mean of its parts' errors."""
-    model, config = start(TINY).model, dataclasses.replace(WHOLE, mixing=1.0)
+    model, config = initial_state(TINY).model, dataclasses.replace(WHOLE, mixing=1.0)
     frame_key, _ = jr.split(jr.key(3))
     out = run(model, image, frame_key)
     errors = jnp.square(out.slot_reconstructions - image[None]).sum(axis=-1)
@@ -69,7 +69,7 @@ def test_a_pixel_that_one_slot_paints_is_not_mixed():
 
 def test_a_recipe_says_what_a_round_hands_back(image):
     """Where each of three hands back half, an eighth of the gradient reaches the first slots."""
-    model = start(TINY).model
+    model = initial_state(TINY).model
 
     @eqx.filter_jit
     @eqx.filter_grad
@@ -144,7 +144,9 @@ def test_the_owner_is_found_in_every_variant(variant, image):
 @pytest.mark.parametrize("name", ARCHITECTURES)
 def test_a_feature_map_has_the_size_that_its_configuration_says(name):
     config: ISAConfig = published(name)
-    model = eqx.filter_eval_shape(lambda: start(dataclasses.replace(WHOLE, model=config)).model)
+    model = eqx.filter_eval_shape(
+        lambda: initial_state(dataclasses.replace(WHOLE, model=config)).model
+    )
     image = jax.ShapeDtypeStruct((*config.image_size, 3), jnp.float32)
     features, _ = eqx.filter_eval_shape(lambda m, i: m.encoder(i), model, image)
     assert features.shape[0] == np.prod(config.feature_size)

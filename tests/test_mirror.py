@@ -153,7 +153,7 @@ def test_a_source_that_is_mended_is_gone_on_with(tmp_path, capsys):
     done = small_shards(lambda: mirrored("clevr", source, folder, shard_mb=1))
     assert "have other sizes than before: going on" in capsys.readouterr().out
     assert finished and all(p.read_bytes() == data for p, data in finished.items())
-    assert done.done("validation")[2] == len(images)
+    assert done.counts("validation")[2] == len(images)
     source.write_bytes(whole + whole)
     with pytest.raises(ValueError, match="holds a finished mirror of files of the same names and"):
         mirrored("clevr", source, folder, shard_mb=1)

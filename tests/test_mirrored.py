@@ -7,7 +7,7 @@ import pytest
 from hub.mirror import FolderTarget, mirror
 from training.data import Cursor
 from training.data.mirrored import open_mirror
-from training.data.stream import rows, shuffled
+from training.data.stream import read_rows, stream_rows
 
 from .releases import multi_object
 
@@ -34,8 +34,8 @@ def found(request, tmp_path_factory):
     return made
 
 
-def taken(mirror, count, cursor=Cursor(), most=None, seed=0, **hosts):  # noqa: B008
-    stream = shuffled(mirror, "train", most, seed, cursor, **hosts)
+def taken(mirror, count, cursor=Cursor(), max_rows=None, seed=0, **hosts):  # noqa: B008
+    stream = stream_rows(mirror, "train", max_rows, seed, cursor, **hosts)
     return [(row["index"], after) for row, after in itertools.islice(stream, count)]
 
 
@@ -64,7 +64,7 @@ def test_hosts_get_disjoint_parts_that_are_the_whole(found):
 
 
 def test_the_training_set_is_the_first_rows(found):
-    indices = [index for index, _ in taken(found, 12, most=6)]
+    indices = [index for index, _ in taken(found, 12, max_rows=6)]
     assert sorted(indices[:6]) == sorted(indices[6:]) == list(range(SKIPPED, SKIPPED + 6))
 
 
@@ -74,4 +74,4 @@ def test_what_is_no_mirror_of_it_is_said(found, tmp_path):
     with pytest.raises(ValueError, match="holds no mirror: no mirror.json there"):
         open_mirror(str(tmp_path), "clevr")
     with pytest.raises(ValueError, match="has no row of split 'test'; it has validation, train"):
-        rows(found, "test")
+        read_rows(found, "test")

@@ -15,7 +15,7 @@ from isa_eqx.frames import identity
 from isa_eqx.grid import rotation_matrix
 from training import pictures
 from training.data import load
-from training.step import start
+from training.step import initial_state
 
 from .test_training import TINY
 
@@ -57,7 +57,7 @@ def test_a_cross_turns_from_x_towards_y():
 @pytest.fixture
 def panels(tmp_path):
     """Title, picture and border of every panel of the first scenes, by row and column."""
-    scenes, model = load("tetrominoes", "validation", 8), start(TINY).model
+    scenes, model = load("tetrominoes", "validation", 8), initial_state(TINY).model
     drawn = []
 
     def save(figure, path, **kind):

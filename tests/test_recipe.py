@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from training.step import optimiser_of
+from training.step import make_optimiser
 
 from .test_training import TINY
 
@@ -16,7 +16,7 @@ RECIPE = dataclasses.replace(TINY, steps=40, warmup_steps=10, learning_rate=0.3,
 
 def moves(gradients, config=RECIPE):
     """By how much each gradient in turn moves its weights."""
-    optimiser = optimiser_of(config)
+    optimiser = make_optimiser(config)
     gradients = [{name: jnp.asarray(x) for name, x in one.items()} for one in gradients]
     state, found = optimiser.init(gradients[0]), []
     with jax.numpy_dtype_promotion("standard"):  # as in a step

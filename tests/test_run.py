@@ -20,7 +20,7 @@ from training.arguments import parse
 from training.card import command
 from training.data import load
 from training.evaluate import evaluate
-from training.provenance import commit, device
+from training.provenance import commit_hash, device_name
 from training.run import main, prepare, share
 
 from .conftest import HUB, assert_same, run_lines
@@ -151,7 +151,7 @@ def test_its_card_holds_its_figures(whole):
     assert f"{final['images']:,}" in card.text and f"{trained['seconds'] / 60:.1f} min" in card.text
     command = re.search(r"```\n(python -m training.run .*)\n```", card.text)[1]
     assert "--preset quick" in command and f"--steps {STEPS}" in command
-    for said in (device(), commit(), "procedural", "| batch_size | 2 |"):
+    for said in (device_name(), commit_hash(), "procedural", "| batch_size | 2 |"):
         assert said in card.text
 
 
@@ -235,6 +235,8 @@ def test_a_mistake_ends_in_one_sentence(tmp_path, monkeypatch, arguments, messag
         "--preset quick --train-examples 64 --out somewhere --eval-every 3",
         "--data mirror --cache --batch-size 8 --train-examples 16",
         "--data mirror --batch-size 8",
+        "--set learning_rate=2e-4 num_slots=7 decoder_channels=[8,8] --batch-size 4",
+        "--preset quick --set loss_pixels=null mixing=0",
     ],
 )
 def test_the_command_of_a_card_repeats_the_recipe(tetrominoes, monkeypatch, tmp_path, words):

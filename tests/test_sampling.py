@@ -15,7 +15,7 @@ from hypothesis import given
 from training.data import load
 from training.loss import loss
 from training.sampling import UNIFORM, contrast, importance, sample_pixels
-from training.step import start
+from training.step import initial_state
 
 from .test_training import TINY, as_variant
 
@@ -75,7 +75,7 @@ def test_random_pixels_estimate_the_loss_and_its_gradient_without_bias(share):
     """
     # Plain Slot Attention, so that the pixels are the only thing that is random.
     config = dataclasses.replace(as_variant(TINY, "sa"), ownership=share)
-    image, model = load("tetrominoes", "train", 1).images.floats()[0], start(config).model
+    image, model = load("tetrominoes", "train", 1).images.floats()[0], initial_state(config).model
     end = jnp.asarray(config.steps)
 
     @eqx.filter_jit

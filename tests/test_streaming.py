@@ -17,7 +17,7 @@ from training import presets
 from training.arguments import parse
 from training.data import Cursor, resolve, shuffling
 from training.data.mirrored import open_mirror
-from training.data.stream import rows, shuffled
+from training.data.stream import read_rows, stream_rows
 from training.presets import Preset
 from training.run import main
 
@@ -110,7 +110,7 @@ def test_waymo_goes_to_private_repos_only(monkeypatch, tmp_path):
         open_mirror("user/waymo", "waymo_open")
     monkeypatch.setenv("HF_TOKEN", OWNER)
     found = open_mirror("user/waymo", "waymo_open")
-    assert all(len(list(rows(found, split))) == found.count(split) for split in found.files)
+    assert all(len(list(read_rows(found, split))) == found.count(split) for split in found.files)
 
 
 def test_it_streams_and_pins_its_commit(pushed, capsys):
@@ -120,7 +120,7 @@ def test_it_streams_and_pins_its_commit(pushed, capsys):
     assert config.train_examples == TRAIN
     assert f"{REPO} has {TRAIN} images to train on, the recipe wants" in capsys.readouterr().out
     HUB.requests.clear()
-    assert [row["index"] for row in rows(found, "train")] == list(range(COUNT - TRAIN, COUNT))
+    assert [row["index"] for row in read_rows(found, "train")] == list(range(COUNT - TRAIN, COUNT))
     fetched = [r for r in HUB.requests if "/resolve/" in r]
     assert len(fetched) == 6 and all(f"/resolve/{pushed.refs['main']}/" in r for r in fetched)
 
@@ -132,10 +132,10 @@ def test_it_streams_and_pins_its_commit(pushed, capsys):
 def test_no_row_is_lost_or_repeated_when_the_connection_drops(pushed, what):
     found = open_mirror(REPO, "clevr")
     with HUB.fault(SHARD, **what) as fault:
-        stream = shuffled(found, "train", None, 0, Cursor())
+        stream = stream_rows(found, "train", None, 0, Cursor())
         indices = [row["index"] for row, _ in itertools.islice(stream, 2 * TRAIN)]
     assert fault.times == 0
-    calm = shuffled(found, "train", None, 0, Cursor())
+    calm = stream_rows(found, "train", None, 0, Cursor())
     assert indices == [row["index"] for row, _ in itertools.islice(calm, 2 * TRAIN)]
     for epoch in (indices[:TRAIN], indices[TRAIN:]):
         assert sorted(epoch) == list(range(COUNT - TRAIN, COUNT))
@@ -144,9 +144,9 @@ def test_no_row_is_lost_or_repeated_when_the_connection_drops(pushed, what):
 def test_what_is_resumed_fetches_no_file_of_which_nothing_is_left(pushed, monkeypatch):
     monkeypatch.setattr(shuffling, "BUFFER", 4)
     found = open_mirror(REPO, "clevr")
-    whole = list(itertools.islice(shuffled(found, "train", None, 0, Cursor()), TRAIN))
+    whole = list(itertools.islice(stream_rows(found, "train", None, 0, Cursor()), TRAIN))
     HUB.requests.clear()
-    stream = shuffled(found, "train", None, 0, whole[-2][1])
+    stream = stream_rows(found, "train", None, 0, whole[-2][1])
     assert next(stream) == whole[-1]
     assert 1 <= sum("GET" in r and "/resolve/" in r for r in HUB.requests) <= 2  # of six
 
@@ -161,7 +161,7 @@ def test_what_is_resumed_fetches_no_file_of_which_nothing_is_left(pushed, monkey
 )
 def test_what_cannot_be_waited_for_names_the_file(pushed, what, kind, said):
     with HUB.fault(SHARD, **what), pytest.raises(kind, match=said):
-        list(rows(open_mirror(REPO, "clevr"), "train"))
+        list(read_rows(open_mirror(REPO, "clevr"), "train"))
 
 
 @pytest.fixture

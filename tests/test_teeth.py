@@ -15,8 +15,8 @@ from . import test_conservation as conservation
 from . import test_equivariance as equivariance
 from . import test_exchangeability as exchangeability
 from . import test_metrics as metrics
+from . import test_moved_objects as objects
 from . import test_numbers as numbers
-from . import test_pixels as pixels
 from . import test_round_trips as round_trips
 from .conftest import MODELS, filled, slot_attention
 from .handmade import PIXELWISE, handmade
@@ -37,10 +37,10 @@ CAUGHT = [
     (broken.AxesSwapped, equivariance.test_a_frame_undoes_the_move_that_made_it),
     (broken.SpreadAroundTheImage, equivariance.test_an_estimated_frame_moves_with_the_grid),
     (broken.NotNormalised, equivariance.test_a_scene_that_moves_with_its_frames_is_the_same_scene),
-    (broken.PositionInFeatures, pixels.test_an_object_that_moves_in_the_image_is_the_same_object),
-    (broken.PictureOnTheImagesGrid, pixels.test_a_slot_paints_the_same_wherever_its_frame_is),
-    (broken.PictureOnTheImagesGrid, pixels.test_a_frame_that_moves_moves_its_picture),
-    (broken.PictureInAnothersFrame, pixels.test_a_frame_that_moves_changes_no_other_slots_picture),
+    (broken.PositionInFeatures, objects.test_an_object_that_moves_in_the_image_is_the_same_object),
+    (broken.PictureOnTheImagesGrid, objects.test_a_slot_paints_the_same_wherever_its_frame_is),
+    (broken.PictureOnTheImagesGrid, objects.test_a_frame_that_moves_moves_its_picture),
+    (broken.PictureInAnothersFrame, objects.test_a_frame_that_moves_changes_no_other_slots_picture),
     (broken.AnothersFrame, exchangeability.test_slots_in_another_order_attend_alike),
     (broken.FirstSlotPreferred, exchangeability.test_slots_in_another_order_attend_alike),
     (broken.FirstPixelPreferred, exchangeability.test_pixels_in_another_order_are_the_same_scene),

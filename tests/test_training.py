@@ -29,7 +29,7 @@ from training.log import Log, NonFiniteError
 from training.loss import batch_loss, loss
 from training.presets import preset
 from training.run import prepare, train
-from training.step import start, train_step
+from training.step import initial_state, train_step
 
 TINY = TrainConfig(
     dataset="tetrominoes",
@@ -84,7 +84,7 @@ def equal(a, b):
 def test_a_step_lowers_the_loss_of_its_batch(scenes):
     config = dataclasses.replace(TINY, warmup_steps=0, loss_pixels=None)
     images, key = batch(config, scenes, 0), jr.key(0)
-    state = start(config)
+    state = initial_state(config)
     whole = eqx.filter_jit(lambda model: batch_loss(model, images, config, ZERO, key=key))
     before = whole(state.model)
     for _ in range(10):
@@ -93,7 +93,7 @@ def test_a_step_lowers_the_loss_of_its_batch(scenes):
 
 
 def test_the_loss_of_a_batch_is_the_mean_of_its_images_each_with_its_own_frames(scenes):
-    model, key = start(WHOLE).model, jr.key(5)
+    model, key = initial_state(WHOLE).model, jr.key(5)
     images = batch(WHOLE, scenes, 0)
     repeated = Images(images.pixels[[0, 0, 1]], images.resize)
     floats = repeated.floats()
@@ -109,7 +109,7 @@ def test_the_loss_of_a_batch_is_the_mean_of_its_images_each_with_its_own_frames(
 def measured(images, step=0, seed=0):
     """What a step finds of these images and the weights of seed 0."""
     config = dataclasses.replace(WHOLE, seed=seed)
-    state = dataclasses.replace(start(WHOLE), step=jnp.asarray(step))
+    state = dataclasses.replace(initial_state(WHOLE), step=jnp.asarray(step))
     return {name: float(x) for name, x in train_step(images, state, config)[1].items()}
 
 
@@ -121,7 +121,7 @@ def test_a_steps_frames_depend_on_the_seed_and_the_step(scenes):
 
 
 def test_a_step_measures_its_loss_and_the_gradient_before_it_is_clipped(scenes):
-    images, model = batch(WHOLE, scenes, 0), start(WHOLE).model
+    images, model = batch(WHOLE, scenes, 0), initial_state(WHOLE).model
     key = jr.fold_in(jr.fold_in(jr.key(0), 1), 0)
     value, slope = eqx.filter_jit(eqx.filter_value_and_grad(batch_loss))(
         model, images, WHOLE, ZERO, key=key
@@ -133,7 +133,7 @@ def test_a_step_measures_its_loss_and_the_gradient_before_it_is_clipped(scenes):
 
 
 def test_another_seed_has_other_weights_and_another_order():
-    first, other = (start(dataclasses.replace(TINY, seed=seed)).model for seed in (0, 1))
+    first, other = (initial_state(dataclasses.replace(TINY, seed=seed)).model for seed in (0, 1))
     arrays, others = hub.named_arrays(first), hub.named_arrays(other)
     drawn = [name for name, array in arrays.items() if array.any() and "norm" not in name]
     assert len(drawn) > 10
@@ -175,31 +175,33 @@ def test_batches_go_on_from_any_place():
 
 
 def test_a_restored_state_goes_on_bit_for_bit(scenes, tmp_path):
-    whole, _ = advance(start(TINY), 7, scenes)
-    half, _ = advance(start(TINY), 4, scenes)
+    whole, _ = advance(initial_state(TINY), 7, scenes)
+    half, _ = advance(initial_state(TINY), 4, scenes)
     checkpoint.save(tmp_path, half, TINY, 1.5, Cursor(2, 7))
-    restored, seconds, cursor = checkpoint.restore(tmp_path, start(TINY), TINY)
+    restored, seconds, cursor = checkpoint.restore(tmp_path, initial_state(TINY), TINY)
     resumed, _ = advance(restored, 3, scenes)
     assert seconds == 1.5 and cursor == Cursor(2, 7)
     assert equal(whole, resumed)
 
 
 def test_the_last_few_checkpoints_are_kept(tmp_path):
-    state = start(TINY)
+    state = initial_state(TINY)
     for step in range(5):
         at_step = dataclasses.replace(state, step=jnp.asarray(step))
         checkpoint.save(tmp_path, at_step, TINY, 0.0, Cursor())
-    assert [p.name for p in checkpoint.saved(tmp_path)] == [f"step-{s:08d}" for s in (2, 3, 4)]
+    assert [p.name for p in checkpoint.list_checkpoints(tmp_path)] == [
+        f"step-{s:08d}" for s in (2, 3, 4)
+    ]
 
 
 @pytest.fixture
 def saved(tmp_path):
-    checkpoint.save(tmp_path, start(TINY), TINY, 0.0, Cursor())
+    checkpoint.save(tmp_path, initial_state(TINY), TINY, 0.0, Cursor())
     return tmp_path
 
 
 def restore(run, config=TINY):
-    return checkpoint.restore(run, start(config), config)
+    return checkpoint.restore(run, initial_state(config), config)
 
 
 def test_nothing_to_resume_is_said(tmp_path):
@@ -215,7 +217,7 @@ def test_another_recipe_is_refused_with_the_difference(saved):
 @pytest.mark.parametrize("file", ["state.safetensors", "state.json"])
 @pytest.mark.parametrize("harm", ["truncate", "flip", "remove"])
 def test_a_damaged_checkpoint_is_refused_and_left_alone(saved, file, harm):
-    path = checkpoint.saved(saved)[-1] / file
+    path = checkpoint.list_checkpoints(saved)[-1] / file
     content = path.read_bytes()
     middle = len(content) // 2
     if harm == "truncate":
@@ -287,7 +289,7 @@ def test_a_preset_computes_in_the_dtype_it_is_told():
 def test_a_recipe_that_recomputes_holds_the_layers_of_one_slot():
     """Of five: a third of the memory at most. That it learns the same is tested on the model."""
     wide = as_variant(WHOLE, "isa-t", num_slots=5, decoder_channels=(64, 64, 64))
-    model, images = start(wide).model, black(35)
+    model, images = initial_state(wide).model, black(35)
     memory = []
     for recompute in (True, False):
         config = dataclasses.replace(wide, recompute=recompute)
@@ -331,7 +333,7 @@ def test_a_step_has_the_shapes_and_precision_of_its_state(variant, strides, dtyp
     changes = dict(image_size=(20, 20), decoder_strides=strides, dtype=dtype)
     config = dataclasses.replace(as_variant(WHOLE, variant, **changes), recompute=recompute)
     images = black(20)
-    state = eqx.filter_eval_shape(start, config)
+    state = eqx.filter_eval_shape(initial_state, config)
     after, _ = eqx.filter_eval_shape(train_step, images, state, config)
     shapes = [[(x.shape, x.dtype) for x in jax.tree.leaves(tree)] for tree in (state, after)]
     assert shapes[0] == shapes[1]
@@ -366,11 +368,11 @@ def test_a_resumed_log_drops_what_came_after_the_checkpoint_and_a_torn_line(tmp_
 
 
 def test_a_loss_that_is_no_number_stops_and_keeps_the_good_checkpoints(scenes, tmp_path):
-    state, log = start(TINY), Log(tmp_path / "metrics.jsonl", 0, 0.0)
+    state, log = initial_state(TINY), Log(tmp_path / "metrics.jsonl", 0, 0.0)
     checkpoint.save(tmp_path, state, TINY, 0.0, Cursor())
     state = eqx.tree_at(lambda s: s.model.initial_slots, state, replace_fn=lambda x: x * jnp.nan)
     stream = shuffled_batches(scenes.images, TINY.batch_size, 0, Cursor())
     with pytest.raises(NonFiniteError, match=r"gradient_norm is nan at step 1: .* diverged"):
         train(TINY, tmp_path, state, log, stream, scenes, eval_every=1)
     restored, _, _ = restore(tmp_path)
-    assert equal(restored, start(TINY))
+    assert equal(restored, initial_state(TINY))

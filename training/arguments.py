@@ -9,6 +9,8 @@ from typing import Annotated, Any
 
 import tyro
 
+from .overrides import parse_override
+
 _HINT = "(default: the preset's)"
 OfPreset = Annotated[int | None, tyro.conf.arg(metavar="INT", help_behavior_hint=_HINT)]
 
@@ -17,7 +19,7 @@ Recompute = Annotated[bool | None, tyro.conf.arg(metavar="{True,False}", help_be
 
 @dataclasses.dataclass(frozen=True)
 class DataOptions:
-    """Which scenes to train on."""
+    """The scenes to train on."""
 
     #: The scenes: tetrominoes, objects_room, clevr, clevrtex, multishapenet_easy or
     #: waymo_open.
@@ -37,7 +39,7 @@ class DataOptions:
 
 @dataclasses.dataclass(frozen=True)
 class RecipeOptions:
-    """What to train, and how long."""
+    """The model to train, and for how long."""
 
     #: The symmetry of the slots: sa (none), isa-t (translation), isa-ts (and scale),
     #: isa-tsr (and rotation).
@@ -52,26 +54,31 @@ class RecipeOptions:
     steps: OfPreset = None
     #: Images in each step.
     batch_size: OfPreset = None
-    #: Images in the training set, the first ones there are.
+    #: Images in the training set, which are the first ones of the dataset.
     train_examples: OfPreset = None
+    #: Any other field of the recipe, such as learning_rate=4e-4 or num_slots=7: those of
+    #: TrainConfig and ISAConfig, with values as in train.json.
+    set: Annotated[
+        tuple[str, ...],
+        tyro.conf.arg(metavar="FIELD=VALUE [FIELD=VALUE …]", help_behavior_hint=_HINT),
+    ] = ()
 
 
 @dataclasses.dataclass(frozen=True)
 class ComputeOptions:
-    """How it is computed."""
+    """Precision and memory."""
 
-    #: What convolutions and matrix products compute in: float32, or bfloat16 for a GPU or
-    #: TPU, with parameters, softmax, normalisation, frames and loss in float32.
+    #: Precision of convolutions and matrix products: float32, or bfloat16 for a GPU or TPU.
+    #: Parameters, softmax, normalisation, frames and loss stay in float32.
     dtype: Annotated[str | None, tyro.conf.arg(metavar="STR", help_behavior_hint=_HINT)] = None
-    #: Whether the decoder holds one slot's layers at a time and computes them twice: a
-    #: tenth of the memory. False where memory is plenty, or on a CPU, whose compiler is
-    #: slow at it.
+    #: Whether the decoder keeps the activations of one slot at a time and computes them
+    #: twice: a tenth of the memory. False is faster, on a CPU by far.
     recompute: Recompute = None
 
 
 @dataclasses.dataclass(frozen=True)
 class OutputOptions:
-    """Where the results go."""
+    """The results, and where they go."""
 
     #: Folder for the model, its scores, pictures and checkpoints.
     out: Annotated[
@@ -82,10 +89,10 @@ class OutputOptions:
     ] = None
     #: Continue the run in that folder from its last checkpoint.
     resume: bool = False
-    #: Steps between checkpoints, each with a look at 200 validation images.
+    #: Steps between checkpoints. At each, 200 validation images are scored.
     eval_every: int = 1000
-    #: Repo of the Hugging Face Hub for model, card, scores and pictures, in one commit at
-    #: the end; made at once if it is not there. Log in first: hf auth login, or HF_TOKEN.
+    #: Repo of the Hugging Face Hub to push model, card, scores and pictures to at the end, in
+    #: one commit. It is created at the start if absent. Log in first: hf auth login, or HF_TOKEN.
     push_to_hub: Annotated[
         str | None, tyro.conf.arg(metavar="USER/NAME", help_behavior_hint="(default: nowhere)")
     ] = None
@@ -93,7 +100,7 @@ class OutputOptions:
 
 @dataclasses.dataclass(frozen=True)
 class Arguments:
-    """Learn to take scenes apart into objects, without labels."""
+    """Train a model to segment scenes into objects, without labels."""
 
     data: DataOptions
     recipe: RecipeOptions
@@ -101,24 +108,34 @@ class Arguments:
     output: OutputOptions
 
     def overrides(self) -> dict[str, Any]:
-        """What `preset` takes, by name; `None` where nothing was given."""
+        """Return the arguments of `preset` by name, those that were given.
+
+        Raises a `ValueError` if what `--set` names is no field, has an option of its own, or is of
+        another type.
+        """
         groups = self.data, self.recipe, self.compute
         given = {name: x for group in groups for name, x in dataclasses.asdict(group).items()}
-        return given | {"name": given.pop("preset")}
+        given = {name: x for name, x in given.items() if x is not None}
+        given["name"] = given.pop("preset")
+        others = dict(map(parse_override, given.pop("set")))
+        for name in OPTIONS:
+            if name in others:
+                raise ValueError(f"--set does not take {name}, which has an option of its own.")
+        return given | others
 
 
-# The fields of a recipe that the command line sets, beside the names of a preset and the seed.
-OVERRIDES = tuple(
+# The fields of a recipe that have an option of their own; --set takes all others.
+OPTIONS = tuple(
     field.name
     for group in (DataOptions, RecipeOptions, ComputeOptions)
     for field in dataclasses.fields(group)
-    if field.name not in ("dataset", "variant", "preset", "seed")
+    if field.name not in ("dataset", "variant", "preset", "set")
 )
 FLAGS = ("cache",)  # those without a value
 
 
 def parse() -> Arguments:
-    """Read the command line; `--help` and mistakes of form end the program here."""
+    """Parse the command line. `--help` and invalid arguments end the program."""
     return tyro.cli(
         Arguments,
         prog="python -m training.run",

@@ -1,4 +1,4 @@
-"""The model card of a run: what was trained on what, how, and how well it does."""
+"""The model card of a run: data, recipe, scores, command, commit and device."""
 
 import dataclasses
 import datetime
@@ -9,19 +9,20 @@ from typing import Any
 
 import hub
 from isa_eqx import ISAConfig
-from isa_eqx.card import about, front_matter, method, usage
+from isa_eqx.card import describe_model, front_matter, method_name, usage_section
 
-from .arguments import FLAGS, OVERRIDES
+from .arguments import FLAGS, OPTIONS
 from .config import TrainConfig
 from .data import describe_data, repo_of, short_name
+from .overrides import format_override, override_types
 from .presets import preset
-from .provenance import commit, device
+from .provenance import commit_hash, device_name
 
 METRICS = {"fg_ari": "FG-ARI", "ari": "ARI", "mse": "MSE"}
 
 
 def title(config: TrainConfig) -> str:
-    """What to call the run beside a result."""
+    """Return the title of a run: data, variant, preset and seed."""
     parts = [f"{config.dataset} ({short_name(config.data)})", config.model.variant, config.preset]
     if config.model.dtype != "float32":
         parts.append(config.model.dtype)
@@ -29,33 +30,45 @@ def title(config: TrainConfig) -> str:
 
 
 def command(config: TrainConfig) -> str:
-    """What a reader types to repeat a run, on whatever device."""
+    """Return the command that repeats a run, on any device."""
     variant = config.model.variant
     usual = preset(config.dataset, variant, config.preset, seed=config.seed)
     words = ["python", "-m", "training.run", "--dataset", config.dataset]
     words += ["--variant", variant, "--preset", config.preset, "--seed", str(config.seed)]
-    for name in OVERRIDES:
-        ours, theirs = (getattr(c if hasattr(c, name) else c.model, name) for c in (config, usual))
-        if ours != theirs:
-            flag = f"--{name.replace('_', '-')}"
-            words += [flag] if name in FLAGS else [flag, str(ours)]
+    settings: list[str] = []
+    for kind, ours, theirs in (
+        (TrainConfig, config, usual),
+        (ISAConfig, config.model, usual.model),
+    ):
+        for name in override_types(kind):
+            value, flag = getattr(ours, name), f"--{name.replace('_', '-')}"
+            if value == getattr(theirs, name):
+                continue
+            if name in FLAGS:
+                words.append(flag)
+            elif name in OPTIONS:
+                words += [flag, str(value)]
+            else:
+                settings.append(format_override(name, value))
+    if settings:
+        words += ["--set", *settings]
     return shlex.join(words)
 
 
 def run_card(run: Path, config: TrainConfig, resumed: bool) -> str:
-    """The card of a finished run, from what it left in its folder.
+    """Return the card of a finished run, made from the files in its folder.
 
-    - `resumed`: whether it began in another process, perhaps of another commit.
+    - `resumed`: whether the run was started by another process, perhaps of another commit.
     """
     records = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
     final = [record for record in records if "images" in record][-1]
     seconds = max(record["seconds"] for record in records if "images" not in record)
     scores = {name: final[f"final_{name}"] for name in METRICS}
     sections = (
-        f"# {method(config.model)}: {title(config)}",
-        f"{about(config.model)} This one has learnt it without labels.",
+        f"# {method_name(config.model)}: {title(config)}",
+        f"{describe_model(config.model)} This one has learnt it without labels.",
         _picture(run, "samples.png", "Validation scenes taken apart by slots"),
-        usage(config.model, str(run)),
+        usage_section(config.model, str(run)),
         _results(scores, final["images"], config),
         _training(config, seconds, resumed),
         _picture(run, "curve.png", "Loss and scores over training"),
@@ -111,8 +124,8 @@ def _training(config: TrainConfig, seconds: float, resumed: bool) -> str:
     }
     end = " at its end; the run was resumed" if resumed else ""
     facts = {
-        f"commit{end}": commit(),
-        f"device{end}": device(),
+        f"commit{end}": commit_hash(),
+        f"device{end}": device_name(),
         "wall time of training": f"{seconds / 60:.1f} min",
         "date": datetime.date.today().isoformat(),
     }

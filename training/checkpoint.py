@@ -1,4 +1,4 @@
-"""Checkpoints of a run: each whole or not there, the last few kept."""
+"""Checkpoints of a run, written atomically; the last few are kept."""
 
 import dataclasses
 import hashlib
@@ -18,8 +18,10 @@ ARRAYS, RECORD = "state.safetensors", "state.json"
 
 
 def save(run: Path, state: TrainState, config: TrainConfig, seconds: float, cursor: Cursor) -> None:
-    """Write `run/checkpoints/step-…`: the state, its checksum, its recipe, the time it took, and
-    the place in the training set where it goes on.
+    """Write `run/checkpoints/step-…`: state, checksum, recipe, seconds and cursor.
+
+    - `seconds`: time spent training so far.
+    - `cursor`: the place in the training set that follows.
     """
     with hub.atomic_folder(_folder(run) / f"step-{int(state.step):08d}") as folder:
         hub.save_tree(state, folder / ARRAYS)
@@ -31,24 +33,26 @@ def save(run: Path, state: TrainState, config: TrainConfig, seconds: float, curs
             "config": config.to_dict(),
         }
         (folder / RECORD).write_text(json.dumps(record, indent=2) + "\n")
-    for old in saved(run)[:-KEEP]:
+    for old in list_checkpoints(run)[:-KEEP]:
         shutil.rmtree(old)
 
 
-def saved(run: Path) -> list[Path]:
-    """The checkpoints of a run, oldest first."""
+def list_checkpoints(run: Path) -> list[Path]:
+    """Return the checkpoints of a run, oldest first."""
     return sorted(_folder(run).glob("step-*"))
 
 
 def restore(run: Path, like: TrainState, config: TrainConfig) -> tuple[TrainState, float, Cursor]:
-    """The newest state of a run, the seconds it took to get there, and where its data goes on.
+    """Read the newest checkpoint of a run: state, seconds and cursor; see `save`.
+
+    - `like`: a state of the same structure.
 
     Raises a `ValueError` if there is none, if it belongs to another recipe, or if it is damaged.
     It never falls back to an older one or to the start: that is for a person to decide.
     """
-    if not saved(run):
+    if not list_checkpoints(run):
         raise ValueError(f"{run} holds no checkpoint to resume; leave out --resume to start.")
-    newest = saved(run)[-1]
+    newest = list_checkpoints(run)[-1]
     advice = f"remove {newest} to resume from the checkpoint before it"
     try:
         record = json.loads((newest / RECORD).read_text())

@@ -1,6 +1,7 @@
-"""What a run is: everything that its weights depend on, in one frozen dataclass."""
+"""The configuration of a run: all that its weights depend on, in one frozen dataclass."""
 
 import dataclasses
+import math
 from typing import Any
 
 from isa_eqx import ISAConfig
@@ -11,24 +12,24 @@ class TrainConfig:
     """A recipe. Two runs of the same recipe give the same weights, on the same kind of device.
 
     - `dataset`, `preset`: names, for the record.
-    - `data`: where the scenes are: `procedural`, a folder, or `user/name@commit`.
-    - `cache`: whether the training set of a mirror is decoded once and held in memory.
+    - `data`: source of the scenes: `procedural`, a folder, or `user/name@commit`.
+    - `cache`: whether the training set of a mirror is decoded once and kept in memory.
     - `model`: the architecture.
     - `seed`: of weights, order of images and initial frames.
-    - `steps`, `batch_size`: updates, and images in each.
-    - `train_examples`: images in the training set, the first ones of a mirror, or all it has.
-    - `learning_rate`, `warmup_steps`: Adam's peak, reached linearly, then a cosine to zero.
-    - `clip_norm`: the gradient's largest global norm.
-    - `loss_pixels`: pixels of each image that the loss looks at in a step, drawn by their
-      importance and weighted so that its mean is the loss over all, see `training.sampling`;
-      `None` for all.
-    - `gradient_scale`: the share of its gradient that a round of attention hands back to the one
-      before, see `isa_eqx.attention`; 1 as published.
-    - `recompute`: whether the decoder holds the layers of one slot at a time, and computes them
-      once more in the backward pass; see `ISA.decode`.
-    - `mixing`: weight per pixel of a term of ours against colours mixed from several slots, see
+    - `steps`, `batch_size`: number of updates, and of images in each.
+    - `train_examples`: number of images in the training set, the first ones of the dataset.
+    - `learning_rate`, `warmup_steps`: Adam's learning rate rises linearly to `learning_rate` over
+      `warmup_steps`, then falls to zero as a cosine.
+    - `clip_norm`: largest global norm of the gradient.
+    - `loss_pixels`: number of pixels of each image that the loss is estimated from in a step,
+      without bias, see `training.sampling`; `None` for all.
+    - `gradient_scale`: factor of the gradient from one round of attention to the round before, see
+      `isa_eqx.attention`; 1 as published.
+    - `recompute`: whether the decoder keeps the activations of one slot at a time and computes
+      them again in the backward pass, see `ISA.decode`.
+    - `mixing`: weight per pixel of the term against colours mixed from several slots, see
       `training.loss.mixing`; 0 as published.
-    - `ownership`: weight per pixel of a term of ours that gives the background to one slot, see
+    - `ownership`: weight per pixel of the term that gives the background to one slot, see
       `training.loss.ownership`; 0 as published.
     """
 
@@ -54,8 +55,12 @@ class TrainConfig:
         for name in ("steps", "batch_size", "train_examples"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}.")
-        if self.seed < 0:
-            raise ValueError(f"seed must be at least 0, got {self.seed}.")
+        for name in ("seed", "warmup_steps", "mixing", "ownership"):
+            if not 0 <= getattr(self, name) < math.inf:
+                raise ValueError(f"{name} must be at least 0, got {getattr(self, name)}.")
+        for name in ("learning_rate", "clip_norm"):
+            if not 0 < getattr(self, name) < math.inf:
+                raise ValueError(f"{name} must be above 0, got {getattr(self, name)}.")
         if self.batch_size > self.train_examples:
             raise ValueError(
                 f"batch_size must be at most train_examples, got {self.batch_size} "
@@ -63,6 +68,8 @@ class TrainConfig:
             )
         if not 0 <= self.gradient_scale <= 1:
             raise ValueError(f"gradient_scale must be from 0 to 1, got {self.gradient_scale}.")
+        if self.loss_pixels is not None and self.loss_pixels < 1:
+            raise ValueError(f"loss_pixels must be at least 1, got {self.loss_pixels}.")
         if self.loss_pixels is not None and self.model.decoder_strides:
             raise ValueError(
                 "loss_pixels must be None for a convolutional decoder, which paints whole images."
@@ -71,5 +78,5 @@ class TrainConfig:
             raise ValueError("recompute must be False with loss_pixels: it is for whole images.")
 
     def to_dict(self) -> dict[str, Any]:
-        """The fields as JSON types."""
+        """Return the fields as JSON types."""
         return {**dataclasses.asdict(self), "model": self.model.to_dict()}

@@ -1,4 +1,4 @@
-"""Scores of a model on labelled scenes."""
+"""Scores a model on labelled scenes."""
 
 import equinox as eqx
 import jax
@@ -16,10 +16,12 @@ BATCH = 50
 
 
 def evaluate(model: ISA, scenes: Scenes, name: str) -> dict[str, float]:
-    """The means over all scenes of `fg_ari`, `ari` and `mse`.
+    """Return the means of `fg_ari`, `ari` and `mse` over all scenes.
 
-    Segmentations are the slot with the largest mask at each pixel. Initial frames are random, the
-    same ones for a scene at every call.
+    - `name`: of the dataset, which says what labels are background.
+
+    The segmentation is the slot with the largest mask at each pixel. Initial frames are random, and
+    for each scene the same in every call.
     """
     spec, slots = dataset(name), model.config.num_slots
     scores: dict[str, list[np.ndarray]] = {"fg_ari": [], "ari": [], "mse": []}

@@ -1,4 +1,4 @@
-"""What a run writes while it trains: one JSON object a line."""
+"""The log of a run: `metrics.jsonl`, one JSON object a line."""
 
 import json
 import time
@@ -12,13 +12,13 @@ import hub
 
 
 class NonFiniteError(RuntimeError):
-    """The loss or its gradient is no longer a number."""
+    """The loss or its gradient is not finite."""
 
 
 class Log:
-    """`metrics.jsonl`: every metric with its step and the seconds that training has taken.
+    """Writes `metrics.jsonl`: metrics with their step and the seconds of training so far.
 
-    A resumed run drops the lines after its checkpoint, and its clock goes on from there.
+    A resumed run drops the lines after its checkpoint, and its clock continues from there.
     """
 
     def __init__(self, path: Path, step: int, seconds: float):
@@ -32,17 +32,17 @@ class Log:
 
     @property
     def seconds(self) -> float:
-        """Time spent training, earlier parts of a resumed run included."""
+        """Seconds of training, earlier parts of a resumed run included."""
         return time.monotonic() - self._start
 
     def add(self, measured: Mapping[str, Float[Array, ""]]) -> None:
-        """Remember what one step measured, without waiting for the device."""
+        """Add the metrics of one step, without waiting for the device."""
         self._steps.append(measured)
 
     def flush(self) -> dict[str, float]:
-        """Write and return the means since the last flush, if any step came in between.
+        """Write and return the means of the metrics since the last flush; `{}` if there are none.
 
-        Raises `NonFiniteError` with the first step that measured something that is not finite.
+        Raises a `NonFiniteError` that names the first step with a value that is not finite.
         """
         if not self._steps:
             return {}
@@ -61,7 +61,7 @@ class Log:
         return means
 
     def write(self, step: int, metrics: Mapping[str, float]) -> None:
-        """Append one line."""
+        """Append a line."""
         seconds = round(self.seconds, 2)
         record = {"step": step, "seconds": seconds, **metrics}
         with self._path.open("a") as file:
@@ -69,7 +69,7 @@ class Log:
 
 
 def _step(line: str) -> float:
-    """The step of a line; infinite for one that a kill cut short."""
+    """Return the step of a line, infinity for an incomplete one."""
     try:
         return float(json.loads(line)["step"])
     except ValueError:

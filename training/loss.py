@@ -1,4 +1,4 @@
-"""What training minimises: the published error, and two terms of ours for who paints what."""
+"""The training loss: the published error, and two terms on which slot paints what."""
 
 import math
 
@@ -25,7 +25,7 @@ def batch_loss(
     *,
     key: PRNGKeyArray,
 ) -> Float[Array, ""]:
-    """The mean loss of a batch, each image with frames of its own."""
+    """Return the mean loss of a batch. Every image gets its own random initial frames."""
     floats, keys = images.floats(), jr.split(key, len(images))
     return jax.vmap(lambda image, k: loss(model, image, config, step, key=k))(floats, keys).mean()
 
@@ -38,10 +38,11 @@ def loss(
     *,
     key: PRNGKeyArray,
 ) -> Float[Array, ""]:
-    """Σ over h, w, 3 of (reconstruction - image)², or its unbiased estimate from sampled pixels.
+    """Return the loss of an image: Σ over h, w, 3 of (reconstruction - image)².
 
-    `config.mixing` times `mixing` is added, and from `OWNERSHIP_START` of a run on, objects first,
-    `config.ownership` times `ownership`.
+    With `config.loss_pixels` it is an unbiased estimate from sampled pixels. Added are `mixing`,
+    times `config.mixing`, and `ownership`, times `config.ownership`, from `OWNERSHIP_START` of the
+    run on, since objects must be found first.
     """
     frame_key, pixel_key = jr.split(key)
     slots, frames, attention = model.attend(
@@ -72,14 +73,13 @@ def loss(
 
 
 def mixing(colours: Float[Array, "k m 3"], masks: Float[Array, "k m"]) -> Float[Array, " m"]:
-    """The variance of the slots' colours at each pixel, as its masks weight them: 0 if one slot
-    paints it.
+    """Return the variance of the slots' colours at each pixel, weighted by the masks.
 
-    Not in the paper. Its loss does not say who is right where several slots paint a pixel: the
+    It is 0 where one slot paints a pixel alone. Not in the paper, whose loss lets slots mix: the
     dark seams of a bright piece may be half piece and half background, and two slots may share a
-    piece that neither has. With the variance the error is that of the slots by themselves, Σ mask ·
-    (colour - target)², a bound of the likelihood of a mixture, which MONet (Burgess et al. 2019)
-    and IODINE (Greff et al. 2019) are trained with. Needs no labels.
+    piece that neither has. With weight 1 the loss becomes that of the slots by themselves,
+    Σ mask · (colour - target)², a bound of the likelihood of a mixture, as MONet (Burgess et al.
+    2019) and IODINE (Greff et al. 2019) maximise it. Needs no labels.
     """
     mean = (masks[..., None] * colours).sum(axis=0)
     return (masks * jnp.square(colours - mean[None]).sum(axis=-1)).sum(axis=0)
@@ -91,12 +91,14 @@ def ownership(
     target: Float[Array, "m 3"],
     owner: Int[Array, ""],
 ) -> Float[Array, " m"]:
-    """-log of the owner's mask at each pixel that the owner paints right, 0 at the others.
+    """Return -log of the owner's mask at each pixel, times how well the owner paints it.
 
-    Not in the paper. Its loss does not say who owns a pixel that several slots would paint alike,
-    such as the black background of Tetrominoes: slots tell objects apart but share the background
-    out between them. Here the pixels that the owner paints right go to it. How right is
-    exp(-e / RIGHT), e the slot's squared error at the pixel. Needs no labels.
+    How well is exp(-e / RIGHT), with e the owner's squared error at the pixel. Not in the paper,
+    whose loss does not decide who owns a pixel that several slots would paint alike, such as the
+    black background of Tetrominoes: slots tell objects apart, but divide the background between
+    them. This term gives it to the owner. Needs no labels.
+
+    - `owner`: index of the slot, as by `idle_slot`.
     """
     error = jnp.square(colours[owner] - target).sum(axis=-1)
     right = jax.lax.stop_gradient(jnp.exp(-error / RIGHT))
@@ -104,11 +106,12 @@ def ownership(
 
 
 def idle_slot(attention: Float[Array, "k n"], grid: Float[Array, "n 2"]) -> Int[Array, ""]:
-    """The slot whose attention is spread the widest around its centre: the background's, by right.
+    """Return the slot whose attention is spread the widest around its centre.
 
-    Where there are more slots than objects, one that holds none attends everywhere. The slot with
-    the largest mask may hold an object as well, and would keep it for good. The spread is the
-    trace of the covariance, which ISA-TS has in its frames; every variant has it in its attention.
+    Where there are more slots than objects, a slot without an object attends to the whole image,
+    so the background should be its. (The slot with the largest mask may hold an object as well,
+    and would keep both for good.) The spread is the trace of the attention's covariance, without
+    gradient.
     """
     weights = jax.lax.stop_gradient(attention / attention.sum(axis=1, keepdims=True))
     centre = weights @ grid

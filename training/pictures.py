@@ -1,4 +1,4 @@
-"""What a run looks like: scenes taken apart, and the curve of its scores."""
+"""The pictures of a run: segmented scenes, and the curves of loss and scores."""
 
 import json
 from collections.abc import Sequence
@@ -19,10 +19,10 @@ SLOT_COLOURS = ("#4c78a8", "#f58518", "#54a24b", "#e45756", "#b279a2", "#72b7b2"
 
 
 def draw_samples(model: ISA, scenes: Scenes, path: Path, title: str, rows: int = 6) -> None:
-    """Input, reconstruction, predicted and true masks, and every slot with its frame, per scene.
+    """Draw scenes, a row each: input, reconstruction, segmentation, labels, and every slot.
 
-    A slot's picture is its reconstruction weighted by its mask. A cross marks its position; where
-    frames have a scale, the cross lies along the frame's axes and reaches as far as it.
+    A slot is drawn as its reconstruction times its mask, with its frame as a cross: at its
+    position, and for a variant with scales along the frame's axes, as long as the scale.
     """
     from matplotlib.colors import to_rgb
     from matplotlib.figure import Figure
@@ -63,7 +63,7 @@ def draw_samples(model: ISA, scenes: Scenes, path: Path, title: str, rows: int =
 
 
 def _draw_frame(axis: Any, frame: Frame, config: ISAConfig) -> None:
-    """A cross in a picture: a mark for a position, axes of its length for a scale."""
+    """Draw a frame as a cross: a mark at its position, or axes of the length of its scale."""
     if config.variant == "sa":
         return
     height, width = config.image_size
@@ -78,7 +78,7 @@ def _draw_frame(axis: Any, frame: Frame, config: ISAConfig) -> None:
 
 
 def draw_curve(metrics: Path, path: Path, title: str) -> None:
-    """Loss and scores over steps, from a run's `metrics.jsonl`."""
+    """Draw loss and scores over steps, from a run's `metrics.jsonl`."""
     from matplotlib.figure import Figure
 
     records = [json.loads(line) for line in metrics.read_text().splitlines()]
@@ -95,7 +95,7 @@ def draw_curve(metrics: Path, path: Path, title: str) -> None:
 
 
 def save_plot(figure: Any, path: Path) -> None:
-    """Write a figure of curves in the style of this project."""
+    """Write a figure of curves as PNG, in the style of this project."""
     for axis in figure.axes:
         axis.locator_params(axis="x", nbins=5)  # five-figure steps in half a picture
         axis.grid(alpha=0.25)
@@ -110,7 +110,7 @@ def _series(records: Sequence[dict[str, Any]], name: str) -> tuple[list[int], li
 
 
 def _matched(true: np.ndarray, predicted: np.ndarray) -> np.ndarray:
-    """True labels renamed to the slots that overlap them most, so that colours can be compared."""
+    """Rename true labels to the slots that overlap them most, so that colours can be compared."""
     from scipy.optimize import linear_sum_assignment
 
     names = np.arange(max(true.max(), predicted.max()) + 1)

@@ -11,14 +11,16 @@ from isa_eqx import ISA, VARIANTS, ISAConfig, check_choice, published
 from .config import TrainConfig
 from .data import PROCEDURAL, default_source
 from .data import dataset as known
+from .overrides import override_types
 
 NAMES = ("auto", "paper", "paper-resnet", "quick")
 
 
 @dataclasses.dataclass(frozen=True)
 class Preset:
-    """One recipe: a published architecture, and what it changes in that and in `TrainConfig`,
-    whose defaults are the published recipe for Tetrominoes.
+    """A recipe: a published architecture, and changes to it and to `TrainConfig`.
+
+    The defaults of `TrainConfig` are the published recipe for Tetrominoes.
     """
 
     architecture: str
@@ -27,7 +29,7 @@ class Preset:
 
 
 def _paper(architecture: str, train_examples: int, recompute: bool = True) -> Preset:
-    """The published recipe of all datasets but Tetrominoes; `recompute` where memory binds."""
+    """Return the published recipe of all datasets but Tetrominoes."""
     training: dict[str, Any] = dict(steps=500_000, warmup_steps=10_000)
     training |= dict(train_examples=train_examples, recompute=recompute)
     return Preset(architecture, training=training)
@@ -71,14 +73,14 @@ DATASETS = tuple(dict.fromkeys(dataset for dataset, _ in PRESETS))
 def preset(
     dataset: str, variant: str = "isa-t", name: str = "paper", **overrides: Any
 ) -> TrainConfig:
-    """The recipe of a dataset and variant.
+    """Return the recipe of a dataset and variant.
 
-    - `name`: `paper` as published; `paper-resnet`, where the paper also has ResNet-34 for its
-      encoder; `quick`, a small model; `auto`, quick on a CPU where there is one, else paper.
-    - `overrides`: any other field of `TrainConfig` or `ISAConfig`; `None` leaves the preset's. With
-      other steps than its own the warm-up keeps its share of them.
+    - `name`: `paper` as published; `paper-resnet` with the paper's second encoder, ResNet-34;
+      `quick` for a small model; `auto` for `quick` on a CPU if there is one, else `paper`.
+    - `overrides`: other fields of `TrainConfig` or `ISAConfig`. If `steps` is given,
+      `warmup_steps` keeps its share of them.
 
-    Raises a `ValueError` with the valid names for an unknown one.
+    Raises a `ValueError` that lists the valid names for an unknown one.
     """
     check_choice("dataset", dataset, DATASETS)
     check_choice("variant", variant, VARIANTS)
@@ -91,19 +93,19 @@ def preset(
     model = published(chosen.architecture, variant, **chosen.model)
     training: dict[str, Any] = dict(data=default_source(dataset)) | chosen.training
     config = TrainConfig(dataset, name, model, **training)
-    given = {field: value for field, value in overrides.items() if value is not None}
-    of_model, of_training = _fields(ISAConfig), _fields(TrainConfig)
-    for field in given:
-        check_choice("field of a recipe", field, of_training + of_model)
-    model = dataclasses.replace(model, **{f: given.pop(f) for f in of_model if f in given})
-    if "steps" in given:
-        warmup = round(config.warmup_steps * given["steps"] / config.steps)
-        given = dict(warmup_steps=warmup) | given
-    return dataclasses.replace(config, model=model, **given)
+    of_model, of_training = override_types(ISAConfig), override_types(TrainConfig)
+    for field in overrides:
+        check_choice("field of a recipe", field, (*of_training, *of_model))
+    architecture = {field: overrides.pop(field) for field in of_model if field in overrides}
+    model = ISAConfig.from_dict(model.to_dict() | architecture)
+    if "steps" in overrides:
+        warmup = round(config.warmup_steps * overrides["steps"] / config.steps)
+        overrides = dict(warmup_steps=warmup) | overrides
+    return dataclasses.replace(config, model=model, **overrides)
 
 
 def describe(dataset: str, name: str) -> str:
-    """The command of a preset, its model and its recipe, for people."""
+    """Return the command of a preset, its model and its recipe, as text."""
     configs = [preset(dataset, variant, name) for variant in VARIANTS]
     training, model = configs[0], configs[0].model
     encoder = f"ResNet of {_list(model.encoder_blocks)} blocks," if model.encoder_blocks else "CNN"
@@ -140,14 +142,8 @@ def describe(dataset: str, name: str) -> str:
     )
 
 
-def _fields(kind: type[Any]) -> tuple[str, ...]:
-    """What can be overridden of a configuration: all but what the preset's names stand for."""
-    names = "dataset", "preset", "variant", "model"
-    return tuple(field.name for field in dataclasses.fields(kind) if field.name not in names)
-
-
 def _where(name: str) -> str:
-    """What a run trains on if it is not told."""
+    """Return, as text, what a run trains on by default."""
     if default_source(name) == PROCEDURAL and known(name).draw is None:
         return "a mirror that you make: python -m hub.mirror --help"
     return default_source(name)

@@ -1,4 +1,4 @@
-"""What a figure needs beside it: the commit and the machine that it came from."""
+"""The origin of a figure: the commit and the device that it was measured with."""
 
 import os
 import subprocess
@@ -7,8 +7,8 @@ from pathlib import Path
 import jax
 
 
-def device() -> str:
-    """What computes, as a person would call it."""
+def device_name() -> str:
+    """Return the name of the device that computes."""
     kind = jax.devices()[0].device_kind
     if jax.default_backend() != "cpu":
         return kind
@@ -20,9 +20,10 @@ def device() -> str:
     return f"{cores}-core {models[0] if models else kind}"
 
 
-def commit() -> str:
-    """The commit of the sources that run, `+` where files differ from it; "unknown" if they are
-    not in a checkout of their own.
+def commit_hash() -> str:
+    """Return the commit of the sources, with `+` if files differ from it.
+
+    It is "unknown" if the sources are in no repository of their own.
     """
     here = Path(__file__)
     try:

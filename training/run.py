@@ -22,21 +22,21 @@ from .card import METRICS, run_card, title
 from .config import TrainConfig
 from .data import Batches, Cursor, Scenes, describe_data, load, repo_of, resolve, stream_batches
 from .evaluate import evaluate
-from .interruption import interruption
 from .log import Log, NonFiniteError
 from .presets import preset
-from .step import TrainState, start, train_step
+from .signals import defer_signals
+from .step import TrainState, initial_state, train_step
 
 LOG_EVERY = 50  # steps
 QUICK_LOOK = 200  # validation images scored while training; at the end, all of them
 
 
 def main(arguments: Arguments) -> None:
-    """Prepare, train, report. A mistake of the user's ends in one sentence."""
+    """Prepare, train, report. A user's mistake ends the program with one sentence."""
     with exit_with_message(ValueError, OSError):
         config, run = prepare(arguments)
         print(f"{title(config)}: {describe_data(config.dataset, config.data)}", flush=True)
-        state, seconds, cursor = start(config), 0.0, Cursor()
+        state, seconds, cursor = initial_state(config), 0.0, Cursor()
         if arguments.output.resume:
             state, seconds, cursor = checkpoint.restore(run, state, config)
             ensure_repo(arguments.output.push_to_hub)
@@ -56,8 +56,10 @@ def main(arguments: Arguments) -> None:
 
 
 def prepare(arguments: Arguments) -> tuple[TrainConfig, Path]:
-    """The recipe and the folder of the run. Unless that is resumed, both are claimed here: the
-    folder, and the repo that it will be pushed to.
+    """Return the recipe and the folder of the run.
+
+    For a new run, the folder and the repo to push to are created here. Raises a `ValueError` or an
+    `OSError` if the arguments are invalid or one of them cannot be created.
     """
     data, recipe, output = arguments.data, arguments.recipe, arguments.output
     if output.eval_every < 1:
@@ -92,8 +94,10 @@ def prepare(arguments: Arguments) -> tuple[TrainConfig, Path]:
 
 
 def resolve_data(run: Path, config: TrainConfig, resumed: bool) -> str:
-    """Where the scenes are: in a resumed run the commit that it began with, unless another is
-    named, or the folder as it was called then.
+    """Return the source of the scenes.
+
+    A resumed run keeps the commit that it began with, unless another one is named, and the
+    spelling of its folder.
     """
     try:
         began = json.loads((run / "train.json").read_text())["data"] if resumed else ""
@@ -115,12 +119,12 @@ def train(
     validation: Scenes,
     eval_every: int,
 ) -> TrainState:
-    """The loop: batch → step → log, evaluate, save."""
+    """Run the training loop: batch → step → log, evaluate, save. Returns the final state."""
     look, shown = validation[:QUICK_LOOK], {}
     cursor: Cursor | None = None
     first = int(state.step)
     with (
-        interruption() as interrupted,
+        defer_signals() as interrupted,
         tqdm(
             desc="compiling",
             total=config.steps,
@@ -163,7 +167,7 @@ def train(
 def report(
     config: TrainConfig, run: Path, model: ISA, log: Log, validation: Scenes, resumed: bool
 ) -> None:
-    """What a run leaves: the model, its scores on all of validation, pictures and a card."""
+    """Write what a run leaves: model, scores on all validation scenes, pictures and card."""
     seconds = log.seconds
     model.save_pretrained(run)
     scores = evaluate(model, validation, config.dataset)
@@ -185,13 +189,13 @@ def report(
 
 
 def ensure_repo(repo_id: str | None) -> None:
-    """Make the repo now: rather than days later, it shows whether that is allowed."""
+    """Create the repo if absent: a missing permission shows now rather than days later."""
     if repo_id is not None:
         hub.create_repo(repo_id)
 
 
 def share(run: Path, repo_id: str) -> None:
-    """Push the run, or say how to do it later."""
+    """Push the run, or print the command that does it later."""
     try:
         print(f"Pushed: {push(run, repo_id)}")
     except (ValueError, OSError) as error:
@@ -201,7 +205,7 @@ def share(run: Path, repo_id: str) -> None:
 
 @contextlib.contextmanager
 def exit_with_message(*kinds: type[Exception]) -> Iterator[None]:
-    """End the program with the message of such an error, without a traceback."""
+    """End the program with the message of an error of these kinds, without a traceback."""
     try:
         yield
     except kinds as error:
@@ -209,7 +213,7 @@ def exit_with_message(*kinds: type[Exception]) -> Iterator[None]:
 
 
 def resume_command() -> str:
-    """The command that continues this run."""
+    """Return the command that continues this run."""
     arguments = [a for a in sys.argv[1:] if a != "--resume"] + ["--resume"]
     return shlex.join(["python", "-m", "training.run", *arguments])
 

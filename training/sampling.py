@@ -1,4 +1,4 @@
-"""Which pixels of an image a step looks at: importance sampling."""
+"""Importance sampling of pixels: an unbiased loss from a fraction of an image."""
 
 from collections.abc import Callable
 
@@ -10,12 +10,12 @@ UNIFORM = 0.4  # of the probability is spread evenly; it bounds every weight by 
 
 
 def importance(image: Float[Array, "h w 3"]) -> Float[Array, " n"]:
-    """The probability of each pixel to be looked at, row by row: high where the picture changes.
+    """Return the probability that each pixel is sampled, in row-major order.
 
-    A mixture, p = UNIFORM / n + (1 - UNIFORM) contrast / Σ contrast: flat regions, which most of a
-    picture may be, are soon learnt and say little; edges say where objects end. An even part keeps
-    the weights 1 / (n p) bounded (a defensive mixture, Hesterberg 1995). Without any contrast all
-    pixels are alike.
+    It is a mixture, p = UNIFORM / n + (1 - UNIFORM) contrast / Σ contrast: flat regions, often most
+    of an image, are soon learnt and say little, while edges say where objects end. The uniform part
+    bounds the weights 1 / (n p) (a defensive mixture, Hesterberg 1995). An image without any
+    contrast is sampled uniformly.
     """
     edges = contrast(image).reshape(-1)
     mean = edges.mean()
@@ -25,7 +25,7 @@ def importance(image: Float[Array, "h w 3"]) -> Float[Array, " n"]:
 
 
 def contrast(image: Float[Array, "h w 3"]) -> Float[Array, "h w"]:
-    """The range of colours in a pixel's 3×3 neighbourhood, of the channel where it is largest."""
+    """Return the range of values in each pixel's 3×3 neighbourhood, largest of the channels."""
     padded = jnp.pad(image, ((1, 1), (1, 1), (0, 0)), mode="edge")
     return (_over_3x3(jnp.maximum, padded) - _over_3x3(jnp.minimum, padded)).max(axis=-1)
 
@@ -33,7 +33,7 @@ def contrast(image: Float[Array, "h w 3"]) -> Float[Array, "h w"]:
 def _over_3x3(
     join: Callable[[Array, Array], Array], padded: Float[Array, "p q 3"]
 ) -> Float[Array, "h w 3"]:
-    """A running maximum or minimum. Of slices, which fuse: `reduce_window` is slow on a CPU."""
+    """Return a running maximum or minimum. Slices fuse; `reduce_window` is slow on a CPU."""
     columns = join(join(padded[:-2], padded[1:-1]), padded[2:])
     return join(join(columns[:, :-2], columns[:, 1:-1]), columns[:, 2:])
 
@@ -41,11 +41,11 @@ def _over_3x3(
 def sample_pixels(
     probability: Float[Array, " n"], count: int, *, key: PRNGKeyArray
 ) -> tuple[Int[Array, " m"], Float[Array, " m"]]:
-    """Projections drawn with replacement, and weights with which a sum over them is without bias.
+    """Draw pixels with replacement; return their indices and weights.
 
-    E[Σᵢ weightᵢ f(pixelᵢ)] = Σₙ f(n) for every f: a weight is 1 / (count · probability). The draw
-    is stratified, one pixel from each `count`-th part of the probability, in the order of pixels,
-    so that every region gets its share in every step.
+    The weights 1 / (count · probability) make sums unbiased: E[Σᵢ weightᵢ f(pixelᵢ)] = Σₙ f(n) for
+    every f. The draw is stratified: one pixel from each of `count` equal parts of the cumulative
+    probability, so that every region gets its share in every step.
     """
     cumulative = jnp.cumsum(probability)
     strata = jnp.arange(count, dtype=probability.dtype)

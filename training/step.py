@@ -1,4 +1,4 @@
-"""One step of training, as a pure function of the state before it."""
+"""A training step, as a pure function of the state."""
 
 import equinox as eqx
 import jax
@@ -15,22 +15,22 @@ from .loss import batch_loss
 
 
 class TrainState(eqx.Module):
-    """All that changes while training, and all that a checkpoint holds."""
+    """All that changes while training: what a checkpoint holds."""
 
     model: ISA
     optimiser: optax.OptState
     step: Int[Array, ""]
 
 
-def start(config: TrainConfig) -> TrainState:
-    """The state before the first step."""
+def initial_state(config: TrainConfig) -> TrainState:
+    """Return the state before the first step."""
     model = eqx.filter_jit(ISA)(config.model, key=jr.fold_in(jr.key(config.seed), 0))
-    optimiser = optimiser_of(config).init(eqx.filter(model, eqx.is_array))
+    optimiser = make_optimiser(config).init(eqx.filter(model, eqx.is_array))
     return TrainState(model, optimiser, jnp.zeros((), jnp.int32))
 
 
-def optimiser_of(config: TrainConfig) -> optax.GradientTransformation:
-    """Adam with clipping, a linear warm-up and a cosine to zero."""
+def make_optimiser(config: TrainConfig) -> optax.GradientTransformation:
+    """Return Adam with clipping, a linear warm-up and a cosine to zero."""
     schedule = optax.warmup_cosine_decay_schedule(
         0.0, config.learning_rate, config.warmup_steps, max(config.steps, config.warmup_steps + 1)
     )
@@ -42,17 +42,17 @@ def optimiser_of(config: TrainConfig) -> optax.GradientTransformation:
 def train_step(
     images: Images, state: TrainState, config: TrainConfig
 ) -> tuple[TrainState, dict[str, Float[Array, ""]]]:
-    """The state after one batch, and what was measured on the way.
+    """Return the state after one batch, and metrics: `loss` and `gradient_norm` before clipping.
 
-    The step's randomness depends only on the seed and the step's number, so a run that was
-    interrupted goes on as if it had not been.
+    The randomness depends only on the seed and on the number of the step, so that a resumed run
+    continues as if it had not been interrupted.
     """
     key = jr.fold_in(jr.fold_in(jr.key(config.seed), 1), state.step)
     value, gradient = eqx.filter_value_and_grad(batch_loss)(
         state.model, images, config, state.step, key=key
     )
     with jax.numpy_dtype_promotion("standard"):  # optax raises floats to whole powers
-        updates, optimiser = optimiser_of(config).update(gradient, state.optimiser)
+        updates, optimiser = make_optimiser(config).update(gradient, state.optimiser)
     model = eqx.apply_updates(state.model, updates)
     measured = {"loss": value, "gradient_norm": optax.tree.norm(gradient)}
     return TrainState(model, optimiser, state.step + 1), measured

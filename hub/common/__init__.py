@@ -1,3 +1,4 @@
-"""What models and mirrors both stand on: `files` that are written whole or not at all, `prefetch`
-in threads, and the Hub's `errors` in words. Imports nothing else of this project.
+"""What models and mirrors share: atomic `files`, `prefetch` in threads, `errors` of the Hub.
+
+Imports nothing else of this project. Import from its modules.
 """

@@ -11,13 +11,14 @@ _TRANSIENT = 408, 409, 412, 425, 429  # and all from 500
 
 
 @contextlib.contextmanager
-def explained(what: str, absent: str) -> Iterator[None]:
-    """Translate what the Hub's client raises in the block: to a `ValueError` where the user can
-    mend something, to a `ConnectionError` where another try may help. An `OSError` of this machine,
-    such as a full disk, stays.
+def translate_hub_errors(what: str, absent: str) -> Iterator[None]:
+    """Translate errors of the Hub's client in the block.
 
-    - `what`: what the block does, the beginning of every message.
-    - `absent`: the beginning of the message for a repo that is absent or hidden from this user.
+    They become a `ValueError` if the user can mend something, a `ConnectionError` if another try
+    may help. An `OSError` of this machine, such as a full disk, is raised as it is.
+
+    - `what`: what the block does; every message begins with it.
+    - `absent`: how the message begins if the repo is absent, or hidden from this user.
     """
     from huggingface_hub import errors
 
@@ -93,7 +94,7 @@ def _in_a_line(error: BaseException) -> str:
 
 
 def _reason(error: Any) -> str:
-    """What the Hub said, or the first line of an error, or its kind."""
+    """Return the Hub's message, else the first line of the error, else its type."""
     said = " ".join((getattr(error, "server_message", None) or "").split()).rstrip(".")
     if said and "<" not in said:  # a page of something on the way
         return f"{said:.200}"

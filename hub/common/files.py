@@ -1,4 +1,4 @@
-"""Files and folders that are either whole or not there."""
+"""Files and folders that are written atomically, and locks on folders."""
 
 import contextlib
 import os
@@ -14,9 +14,9 @@ os.umask(_UMASK)
 
 @contextlib.contextmanager
 def atomic_file(path: Path) -> Iterator[Path]:
-    """A path to write to, which becomes `path` if the block ends well and else vanishes.
+    """Yield a temporary path, which is renamed to `path` if the block succeeds, and deleted if not.
 
-    An `OSError` that names no file, as of a full disk, is made to name this one.
+    An `OSError` that names no file, as of a full disk, is made to name `path`.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
@@ -38,7 +38,7 @@ def atomic_file(path: Path) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def atomic_folder(path: Path) -> Iterator[Path]:
-    """Likewise for a folder with the files put into it. Replaces a folder that is there."""
+    """Like `atomic_file`, for a folder and the files in it. Replaces an existing folder."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
     try:
@@ -56,10 +56,11 @@ def atomic_folder(path: Path) -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def locked_folder(path: Path) -> Iterator[None]:
-    """Keep a folder to this process; a `ValueError` if another one has it.
+def lock_folder(path: Path) -> Iterator[None]:
+    """Lock a folder against other processes. Raises a `ValueError` if another one has locked it.
 
-    The system lets go of it however the process ends. Some network disks know no such lock.
+    The operating system releases the lock however the process ends. Some network disks have no
+    locks; there nothing is locked.
     """
     import fcntl  # which Windows has not
 
@@ -78,8 +79,8 @@ def locked_folder(path: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
-def remove_unfinished(folder: Path, *names: str) -> None:
-    """Remove what `atomic_file` left of such files, which may be patterns, when it was killed."""
+def remove_temporary_files(folder: Path, *names: str) -> None:
+    """Delete what a killed `atomic_file` left of files of these names, which may be patterns."""
     for name in names:
         for temporary in folder.glob(f".{name}.*"):
             temporary.unlink()

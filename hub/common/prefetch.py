@@ -8,14 +8,14 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
 Item = TypeVar("Item")
-Made = TypeVar("Made")
+Result = TypeVar("Result")
 
 
 def prefetch(items: Iterable[Item], count: int) -> Generator[Item, None, None]:
     """Iterate over `items`, computing up to `count` of them ahead in a background thread.
 
-    An error is raised where its item would have come. The thread ends with the items, or when this
-    iterator is closed or garbage collected.
+    An error is raised in place of its item. The thread ends with the items, or when this iterator
+    is closed or garbage collected.
     """
     made: queue.Queue[tuple[str, object]] = queue.Queue(maxsize=count)
     over = threading.Event()
@@ -38,10 +38,10 @@ def prefetch(items: Iterable[Item], count: int) -> Generator[Item, None, None]:
         else:
             put("end", None)
 
-    return _taken(made, over, threading.Thread(target=make, daemon=True))
+    return _drain(made, over, threading.Thread(target=make, daemon=True))
 
 
-def _taken(made: queue.Queue, over: threading.Event, thread: threading.Thread) -> Generator:
+def _drain(made: queue.Queue, over: threading.Event, thread: threading.Thread) -> Generator:
     thread.start()
     try:
         while True:
@@ -57,21 +57,22 @@ def _taken(made: queue.Queue, over: threading.Event, thread: threading.Thread) -
 
 
 def parallel_map(
-    function: Callable[[Item], Made],
+    function: Callable[[Item], Result],
     items: Iterable[Item],
     threads: int,
     count: int,
     group: int = 1,
-) -> Generator[Made, None, None]:
-    """Map `function` over `items` in a thread pool, in order; an error is raised where its result
-    would have come.
+) -> Generator[Result, None, None]:
+    """Map `function` over `items` in a thread pool, in order.
 
     - `count`: groups of items computed ahead.
     - `group`: items handed to a thread at once; each hand-over costs a tenth of a millisecond.
+
+    An error is raised in place of its result.
     """
 
-    def make(some: list[Item]) -> tuple[list[Made], Exception | None]:
-        results: list[Made] = []
+    def make(some: list[Item]) -> tuple[list[Result], Exception | None]:
+        results: list[Result] = []
         try:
             for item in some:
                 results.append(function(item))
@@ -80,7 +81,7 @@ def parallel_map(
         return results, None
 
     pool = ThreadPoolExecutor(threads)
-    made: collections.deque[Future[tuple[list[Made], Exception | None]]] = collections.deque()
+    made: collections.deque[Future[tuple[list[Result], Exception | None]]] = collections.deque()
     source, error = batched(items, group), None
     try:
         while True:
@@ -102,11 +103,13 @@ def parallel_map(
 
 
 def batched(
-    items: Iterable[Item], most: int, size: Callable[[Item], int] = lambda item: 1
+    items: Iterable[Item], max_size: int, size: Callable[[Item], int] = lambda item: 1
 ) -> Generator[list[Item], None, None]:
-    """Collect `items` into lists, each ended by the item with which its sizes reach `most`.
+    """Collect `items` into lists, each ended by the item with which its size reaches `max_size`.
 
-    An error is raised after the items before it have come.
+    - `size`: function that gives the size of an item, by default 1.
+
+    An error is raised after the list of the items before it.
     """
     group: list[Item] = []
     total, error = 0, None
@@ -114,7 +117,7 @@ def batched(
         for item in items:
             group.append(item)
             total += size(item)
-            if total >= most:
+            if total >= max_size:
                 yield group
                 group, total = [], 0
     except Exception as raised:

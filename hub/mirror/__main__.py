@@ -27,20 +27,20 @@ def main(
     private: bool = False,
     shard_mb: Annotated[int, tyro.conf.arg(metavar="MB")] = 200,
 ) -> None:
-    """Turn a dataset, as its publishers released it, into parquet: in a folder, or on the Hub.
+    """Convert the release of a dataset to parquet, in a folder or on the Hub.
 
-    Log in first to write to the Hub: hf auth login, or HF_TOKEN. An interrupted run goes on where
-    it was when the same command is given again. To train on the mirror:
+    To write to the Hub, log in first: hf auth login, or HF_TOKEN. If the command is interrupted,
+    give it again to resume. To train on the mirror:
     python -m training.run --dataset DATASET --data FOLDER|USER/NAME
 
     Args:
         dataset: tetrominoes, objects_room, clevr, clevrtex, multishapenet_easy or waymo_open.
         source: Files of the release, or folders of them.
-        to: A repo of the Hub, made if absent; or a folder, such as ./clevr or /data/clevr.
-        split: Which splits.
-        limit: Rows of each split.
-        private: Make a new repo private; one that is there and public is refused.
-        shard_mb: Megabytes of pictures in each parquet file.
+        to: A repo of the Hub, created if absent; or a folder, such as ./clevr or /data/clevr.
+        split: The splits to convert.
+        limit: The largest number of rows in each split.
+        private: Create the repo as a private one; an existing public one is refused.
+        shard_mb: Megabytes of encoded images in each parquet file.
     """
     try:
         target = choose_target(to, dataset, private)
@@ -51,7 +51,7 @@ def main(
     except (ValueError, OSError) as error:
         sys.exit("\n".join([f"error: {error}", *getattr(error, "__notes__", ())]))
     for name in sorted({shard.split for shard in done.shards}):
-        shards, _, rows = done.done(name)
+        shards, _, rows = done.counts(name)
         print(f"  {name:12} {rows:>9,} rows in {shards} file{'s' * (shards != 1)}")
     print(f"python -m training.run --dataset {dataset} --data {shlex.quote(target.name)}")
 

@@ -1,4 +1,4 @@
-"""The card of a mirror, and some of its scenes to look at."""
+"""The dataset card of a mirror, and a picture of some of its scenes."""
 
 import shlex
 import textwrap
@@ -25,10 +25,7 @@ _PALETTE = np.array(
 
 
 def dataset_card(manifest: Manifest, name: str) -> str:
-    """The card of a finished mirror.
-
-    - `name`: the folder or repo it is in.
-    """
+    """Return the dataset card of a finished mirror; `name` is its folder or repo."""
     from huggingface_hub import DatasetCard, DatasetCardData
 
     what, splits = release(manifest.dataset), _splits(manifest)
@@ -53,7 +50,7 @@ def dataset_card(manifest: Manifest, name: str) -> str:
 
 
 def draw_samples(rows: Sequence[Row], path: Path) -> None:
-    """Images, and their label maps below them."""
+    """Write a picture (PNG) of the rows' images, with their label maps below them."""
     pairs = [[_cell(decode_image(row["image"]["bytes"])), _cell(_painted(row))] for row in rows]
     height = max(cell.shape[0] for pair in pairs for cell in pair)
     sheet = np.full((2 * (height + _GAP), len(rows) * (_CELL + _GAP), 3), 255, np.uint8)
@@ -78,7 +75,7 @@ def _cell(pixels: UInt8[np.ndarray, "h w 3"]) -> UInt8[np.ndarray, "h2 w2 3"]:
 
 
 def _splits(manifest: Manifest) -> dict[str, dict[str, Any]]:
-    """Sums over the shards of each split."""
+    """Return the sums over the shards of each split."""
     sums: dict[str, dict[str, Any]] = {}
     for shard in manifest.shards:
         if shard.rows:

@@ -1,4 +1,4 @@
-"""Convert a release into a mirror: parquet shards, a manifest that says what is there, a card."""
+"""Converting a release to a mirror: parquet shards, a manifest that lists them, a card."""
 
 import contextlib
 import dataclasses
@@ -8,20 +8,20 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from ..common.files import atomic_file, remove_unfinished
+from ..common.files import atomic_file, remove_temporary_files
 from ..common.prefetch import parallel_map
 from ..upload import CARD
 from .card import SAMPLES, dataset_card, draw_samples
 from .progress import Progress
-from .resume import check, remaining_records, resume_manifest
+from .resume import check_arguments, remaining_records, resume_manifest
 from .shards import MANIFEST, Manifest, Shard, write_shard
-from .sources import fingerprints, records, release
+from .sources import fingerprints, read_records, release
 from .sources.rows import Row
 from .targets import Target
 
 THREADS = os.cpu_count() or 1
 MEGABYTE = 10**6
-SHOWN = 8  # scenes on the card
+NUM_SAMPLES = 8  # scenes on the card
 
 
 def mirror(
@@ -35,52 +35,58 @@ def mirror(
 ) -> Manifest:
     """Write the rows of a release to `target`, shard by shard, resuming an unfinished mirror.
 
-    - `splits`: those wanted, by default all. `limit`: rows of each split.
-    - `shard_mb`: megabytes of pictures in a parquet file, after which the next one begins.
+    - `sources`: files of the release, or folders of them.
+    - `splits`: the splits to convert, by default all.
+    - `limit`: the largest number of rows in each split.
+    - `shard_mb`: megabytes of encoded images in a parquet file, after which the next one begins.
 
-    Raises a `ValueError` if something is wrong with the source, naming file and record, or if the
-    target holds another mirror; what is finished stays.
+    Returns the manifest of the finished mirror. Raises a `ValueError` if the source is damaged,
+    naming file and record, or if the target holds another mirror. Finished shards are kept.
     """
     known = release(dataset).splits
-    check(dataset, sources, target, splits)
+    check_arguments(dataset, sources, target, splits)
     if limit is not None and limit < 1 or shard_mb < 1:
         raise ValueError(f"--limit and --shard-mb must be at least 1, got {limit} and {shard_mb}.")
     wanted = Manifest(dataset, *fingerprints(sources), sorted(splits), limit, shard_mb)
     manifest = resume_manifest(target, wanted)
     if manifest.finished:
         return manifest
-    full = {split for split in known if limit is not None and manifest.done(split)[2] >= limit}
+    full = {split for split in known if limit is not None and manifest.counts(split)[2] >= limit}
     there: set[str] = set()  # the splits that the source has
-    todo = remaining_records(records(dataset, sources), manifest, full, set(splits or known), there)
+    todo = remaining_records(
+        read_records(dataset, sources), manifest, full, set(splits or known), there
+    )
     made = parallel_map(lambda record: (record, record.row()), todo, THREADS, 4 * THREADS)
     done = sum(shard.rows for shard in manifest.shards)
     if done:
         print(f"Going on after {_shards(manifest.shards)}, {done:,} rows.")
     with (
-        _saying_what_stays(target, manifest),
+        _note_what_stays(target, manifest),
         target.folder() as folder,
         contextlib.closing(made),
         Progress(dataset, done) as progress,
     ):
-        _write(folder, manifest)  # what else is in the folder from here on is known to be ours
-        remove_unfinished(folder, MANIFEST, CARD, SAMPLES)
-        remove_unfinished(folder / "data", "*.parquet")
+        _write_manifest(
+            folder, manifest
+        )  # what else is in the folder from here on is known to be ours
+        remove_temporary_files(folder, MANIFEST, CARD, SAMPLES)
+        remove_temporary_files(folder / "data", "*.parquet")
         for split, group in itertools.groupby(made, lambda pair: pair[0].split):
             for pair in group:
-                number, _, rows = manifest.done(split)
-                most = sys.maxsize if limit is None else limit - rows
-                if most == 0:
+                number, _, rows = manifest.counts(split)
+                max_rows = sys.maxsize if limit is None else limit - rows
+                if max_rows == 0:
                     continue  # made before it was known that there are enough
-                rest = progress.watch(itertools.chain([pair], group), SHOWN)  # noqa: B031
-                shard = write_shard(folder, number, split, rest, shard_mb * MEGABYTE, most)
-                _keep(target, folder, manifest, shard, progress.samples[split])
-                full |= {split} if shard.rows == most else set()
+                rest = progress.watch(itertools.chain([pair], group), NUM_SAMPLES)  # noqa: B031
+                shard = write_shard(folder, number, split, rest, shard_mb * MEGABYTE, max_rows)
+                _commit_shard(target, folder, manifest, shard, progress.samples[split])
+                full |= {split} if shard.rows == max_rows else set()
         _finish(target, folder, manifest, splits, there)
     return manifest
 
 
 @contextlib.contextmanager
-def _saying_what_stays(target: Target, manifest: Manifest) -> Iterator[None]:
+def _note_what_stays(target: Target, manifest: Manifest) -> Iterator[None]:
     try:
         yield
     except (ValueError, OSError) as error:
@@ -97,10 +103,10 @@ def _shards(shards: Sequence[Shard]) -> str:
     return f"{count} finished shard{'s' * (count != 1)}"
 
 
-def _keep(
+def _commit_shard(
     target: Target, folder: Path, manifest: Manifest, shard: Shard, samples: Sequence[Row]
 ) -> None:
-    """Put a finished shard where the target is, at last with the manifest that says so."""
+    """Put a finished shard at the target, together with the manifest that lists it."""
     files = []
     if shard.rows:
         files.append(shard.file)
@@ -111,7 +117,7 @@ def _keep(
     if samples and (is_better or not any(other.rows for other in kept)):
         draw_samples(samples, folder / SAMPLES)
         files.append(SAMPLES)
-    _write(folder, dataclasses.replace(manifest, shards=[*manifest.shards, shard]))
+    _write_manifest(folder, dataclasses.replace(manifest, shards=[*manifest.shards, shard]))
     target.put(folder, [*files, MANIFEST], f"Add {shard.file}")
     manifest.shards.append(shard)
 
@@ -119,8 +125,8 @@ def _keep(
 def _finish(
     target: Target, folder: Path, manifest: Manifest, splits: Sequence[str], there: set[str]
 ) -> None:
-    """Write the card; a `ValueError` if a split that was asked for is empty."""
-    rows = {split: manifest.done(split)[2] for split in splits}
+    """Write the card. Raises a `ValueError` if a split that was asked for is empty."""
+    rows = {split: manifest.counts(split)[2] for split in splits}
     empty = [split for split, count in rows.items() if not count]
     if empty or not any(shard.rows for shard in manifest.shards):
         raise ValueError(
@@ -131,10 +137,10 @@ def _finish(
     with atomic_file(folder / CARD) as path:
         # What a folder is called may be no UTF-8.
         path.write_text(dataset_card(manifest, target.name), "utf-8", "backslashreplace")
-    _write(folder, manifest)
+    _write_manifest(folder, manifest)
     target.put(folder, [CARD, MANIFEST], "Finish the mirror")
 
 
-def _write(folder: Path, manifest: Manifest) -> None:
+def _write_manifest(folder: Path, manifest: Manifest) -> None:
     with atomic_file(folder / MANIFEST) as path:
         path.write_text(manifest.to_json(), encoding="utf-8")

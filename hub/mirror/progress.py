@@ -1,4 +1,4 @@
-"""How far a mirror is: a bar that guesses the end from how much of the source is read."""
+"""A progress bar that extrapolates the number of rows from the share of the source read so far."""
 
 import collections
 from collections.abc import Iterator
@@ -11,17 +11,20 @@ from .sources.rows import Row
 Made = tuple[Record, Row | None]
 
 
-def _remember(row: Row, samples: list[Row], most: int) -> None:
-    """Add a row to the first ones, of which one without a mask makes room for one that has it."""
+def _remember(row: Row, samples: list[Row], max_rows: int) -> None:
+    """Collect the first rows; a later row with a mask replaces one without."""
     blank = next((place for place, other in enumerate(samples) if not other["has_mask"]), None)
-    if len(samples) < most:
+    if len(samples) < max_rows:
         samples.append(row)
     elif row["has_mask"] and blank is not None:
         samples[blank] = row
 
 
 class Progress:
-    """A bar of rows, `done` of which were there before; and the first ones of each split."""
+    """A progress bar over rows, which also collects the first rows of each split as `samples`.
+
+    - `done`: rows that were written before.
+    """
 
     def __init__(self, dataset: str, done: int) -> None:
         self._bar = tqdm(initial=done, unit="row", dynamic_ncols=True, desc=dataset)
@@ -30,11 +33,11 @@ class Progress:
         self.samples: dict[str, list[Row]] = collections.defaultdict(list)
 
     def watch(self, made: Iterator[Made], samples: int) -> Iterator[Made]:
-        """The same, shown on the bar as they are taken; so many rows of a split are remembered."""
+        """Iterate over `made`, updating the bar and collecting `samples` rows of each split."""
         for record, row in made:
             if row is not None:
                 _remember(row, self.samples[record.split], samples)
-            self._show(record.part, int(row is not None))
+            self._show(record.fraction, int(row is not None))
             yield record, row
 
     def _show(self, part: float, rows: int) -> None:

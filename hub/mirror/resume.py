@@ -9,9 +9,12 @@ from .sources import Record, release
 from .targets import FolderTarget, Target
 
 
-def check(dataset: str, sources: Sequence[Path], target: Target, splits: Sequence[str]) -> None:
-    """Raise a `ValueError` if a split is unknown, or if the target lies inside a source, as whose
-    file it would be read the next time.
+def check_arguments(
+    dataset: str, sources: Sequence[Path], target: Target, splits: Sequence[str]
+) -> None:
+    """Raise a `ValueError` if a split is unknown or the target lies inside a source.
+
+    There it would be read as part of the source when the mirror is resumed.
     """
     known = release(dataset).splits
     for split in splits:
@@ -26,9 +29,9 @@ def check(dataset: str, sources: Sequence[Path], target: Target, splits: Sequenc
 
 
 def resume_manifest(target: Target, wanted: Manifest) -> Manifest:
-    """The manifest of the unfinished mirror at `target`, or `wanted` if there is none.
+    """Return the manifest of the mirror at `target`, or `wanted` if there is none.
 
-    Raises a `ValueError` if another mirror is there.
+    Raises a `ValueError` if the mirror there is another one than wanted.
     """
     found = target.manifest()
     if found is None:
@@ -64,13 +67,13 @@ def remaining_records(
     splits: set[str],
     there: set[str],
 ) -> Iterator[Record]:
-    """The records of `splits` that are in no finished shard, without those of splits that are full.
+    """Iterate over the records of `splits` that are in no finished shard, but for full splits.
 
-    - `full`: splits that have all the rows they are to have; it may grow meanwhile.
-    - `there`: every split that a record is found of is added to it.
+    - `full`: splits that have reached their limit of rows; the caller may add to it meanwhile.
+    - `there`: an output: every split that a record is found of is added to it.
     """
     seen: collections.Counter[str] = collections.Counter()
-    done = {split: manifest.done(split)[1] for split in splits}
+    done = {split: manifest.counts(split)[1] for split in splits}
     for record in found:
         if splits <= full:
             return

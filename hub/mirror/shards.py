@@ -16,16 +16,18 @@ if TYPE_CHECKING:
     from pyarrow import Table
 
 MANIFEST = "mirror.json"
-GROUP = 64  # rows that are written, and later read, at once
+MAX_MANIFEST_BYTES = 1 << 26  # of hundreds of thousands of shards
+ROW_GROUP_SIZE = 64  # rows that are written, and later read, at once
 
 
 @dataclasses.dataclass(frozen=True)
 class Shard:
     """A parquet file of a mirror, and sums over its rows.
 
-    - `records`: of the source, those before the first of its rows and after the last of the shard
-      before it included; some may have been left out.
-    - `overlapping`: rows in which masks overlap.
+    - `records`: records of the source that were read for it, those without a row included.
+    - `bytes`: of encoded images and label maps.
+    - `masks`: rows with a label map.
+    - `overlapping`: rows in which masks of the source overlap.
     """
 
     file: str
@@ -42,9 +44,10 @@ class Shard:
 
 @dataclasses.dataclass
 class Manifest:
-    """What a mirror is made of: the command's arguments that matter, and the finished shards.
+    """The contents of a mirror: the arguments that it was made with, and its finished shards.
 
     - `source`, `sizes`: fingerprints of the names and of the sizes of the source's files.
+    - `finished`: whether all of the source has been converted.
     """
 
     dataset: str
@@ -57,7 +60,7 @@ class Manifest:
     finished: bool = False
 
     def to_json(self) -> str:
-        """The manifest as JSON, with a line for each figure of a shard."""
+        """Return the manifest as JSON, a field a line."""
         return json.dumps(dataclasses.asdict(self), indent=1) + "\n"
 
     @classmethod
@@ -65,18 +68,20 @@ class Manifest:
         """Read a manifest. Raises a `ValueError` that names `mirror` if the file is damaged."""
         try:
             fields = json.loads(path.read_text("utf-8"))
-            return cls(**fields | {"shards": [_checked(**shard) for shard in fields["shards"]]})
+            return cls(
+                **fields | {"shards": [_validate_shard(**shard) for shard in fields["shards"]]}
+            )
         except (ValueError, TypeError, KeyError) as error:
             raise ValueError(f"{MANIFEST} of {mirror} is damaged ({error}).") from error
 
-    def done(self, split: str) -> tuple[int, int, int]:
-        """How many files, records and rows of a split are finished."""
+    def counts(self, split: str) -> tuple[int, int, int]:
+        """Return the numbers of finished files, records and rows of a split."""
         shards = [shard for shard in self.shards if shard.split == split]
         files = sum(shard.rows > 0 for shard in shards)
         return files, sum(s.records for s in shards), sum(s.rows for s in shards)
 
 
-def _checked(file: Any, split: Any, **sums: Any) -> Shard:
+def _validate_shard(file: Any, split: Any, **sums: Any) -> Shard:
     # A mirror may be anyone's, and a file elsewhere is none of it.
     if not (isinstance(split, str) and re.fullmatch(r"data/[a-z_]+-\d+\.parquet", str(file))):
         raise ValueError(f"a file is data/SPLIT-NUMBER.parquet, got {file!r:.60}")
@@ -90,20 +95,20 @@ def write_shard(
     number: int,
     split: str,
     made: Iterator[tuple[Record, Row | None]],
-    most_bytes: int,
-    most_rows: int,
+    max_bytes: int,
+    max_rows: int,
 ) -> Shard:
-    """Write `data/SPLIT-NUMBER.parquet` from the next records, whole or not at all.
+    """Write `data/SPLIT-NUMBER.parquet` from the next records, atomically.
 
-    The shard ends at `most_rows` rows, at `most_bytes` bytes of encoded images, or with the last
-    record.
+    The shard ends with `max_rows` rows, with `max_bytes` bytes of encoded images, or with the last
+    record. Returns its entry for the manifest.
     """
     from pyarrow.parquet import ParquetWriter
 
     shard = Shard(f"data/{split}-{number:05d}.parquet", split)
     schema = features().arrow_schema
     with (
-        _naming_the_last() as taken,
+        _note_last_record() as taken,
         atomic_file(folder / shard.file) as path,
         path.open("wb") as file,  # as Arrow opens no name that is not UTF-8
         ParquetWriter(file, schema, write_page_checksum=True) as writer,
@@ -111,10 +116,10 @@ def write_shard(
         waiting: list[tuple[Record, Row]] = []
         for record, row in made:
             taken[:] = [record]
-            shard = _grown(shard, row)
+            shard = _with_row(shard, row)
             waiting += [(record, row)] if row is not None else []
-            is_full = shard.rows >= most_rows or shard.bytes >= most_bytes
-            if waiting and (is_full or len(waiting) == GROUP):
+            is_full = shard.rows >= max_rows or shard.bytes >= max_bytes
+            if waiting and (is_full or len(waiting) == ROW_GROUP_SIZE):
                 writer.write_table(_table(waiting))
                 waiting = []
             if is_full:
@@ -125,7 +130,7 @@ def write_shard(
 
 
 def _table(pairs: Sequence[tuple[Record, Row]]) -> "Table":
-    """The rows; a `ValueError` that names the record if one does not fit."""
+    """Return the rows as a table. Raises a `ValueError` that names the record of a bad row."""
     from pyarrow import ArrowException, Table
 
     schema = features().arrow_schema
@@ -140,8 +145,8 @@ def _table(pairs: Sequence[tuple[Record, Row]]) -> "Table":
 
 
 @contextlib.contextmanager
-def _naming_the_last() -> Iterator[list[Record]]:
-    """Add to an error of the disk the record that was put into this list last."""
+def _note_last_record() -> Iterator[list[Record]]:
+    """Add the last record in the yielded list to an `OSError` as a note."""
     taken: list[Record] = []
     try:
         yield taken
@@ -151,8 +156,8 @@ def _naming_the_last() -> Iterator[list[Record]]:
         raise
 
 
-def _grown(shard: Shard, row: Row | None) -> Shard:
-    """The sums with another record."""
+def _with_row(shard: Shard, row: Row | None) -> Shard:
+    """Return the shard's entry with one more record, and its row, counted."""
     new: dict[str, Any] = dict(records=1)
     if row is not None:
         size = sum(len(row[name]["bytes"]) for name in ("image", "mask") if row[name])

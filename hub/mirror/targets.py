@@ -7,18 +7,16 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from ..common.files import locked_folder
-from ..remote import checked_repo, source
+from ..common.files import lock_folder
+from ..remote import locate, validate_repo_id
 from ..upload import create_repo, upload
-from .shards import MANIFEST, Manifest
+from .shards import MANIFEST, MAX_MANIFEST_BYTES, Manifest
 from .sources import release
-
-_MOST = 1 << 26  # bytes of a manifest: of hundreds of thousands of shards
 
 
 @dataclasses.dataclass(frozen=True)
 class FolderTarget:
-    """Files stay where they are written."""
+    """A mirror in a folder: files stay where they are written."""
 
     path: Path
 
@@ -27,8 +25,9 @@ class FolderTarget:
         return str(self.path)
 
     def claim(self) -> None:
-        """A `ValueError` if the folder holds something else, but for hidden files: those of a
-        desktop, or of a run that was killed.
+        """Raise a `ValueError` if the folder holds something else.
+
+        Hidden files are ignored: a desktop leaves some, and so does a killed command.
         """
         if "::" in os.path.abspath(self.path):
             raise ValueError(f"{self.path} could not be read: '::' joins two addresses; rename it.")
@@ -39,29 +38,29 @@ class FolderTarget:
             raise ValueError(f"{self.path} is not empty and holds no mirror; name another --to.")
 
     def manifest(self) -> Manifest | None:
-        """That of an earlier run, if there was one."""
+        """Return the manifest in the folder, `None` if there is none."""
         file = self.path / MANIFEST
         return Manifest.read(file, self.name) if file.is_file() else None
 
     @contextlib.contextmanager
     def folder(self) -> Iterator[Path]:
-        """Where to write; a `ValueError` if that cannot be, or another run does."""
+        """Yield the folder, locked. Raises a `ValueError` if it is locked or cannot be written."""
         try:
             self.path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise ValueError(
                 f"cannot write to {self.path} ({error.strerror}); name another --to."
             ) from error
-        with locked_folder(self.path):
+        with lock_folder(self.path):
             yield self.path
 
     def put(self, folder: Path, files: Sequence[str], message: str) -> None:
-        """Nothing is left to do."""
+        """Do nothing: the files are in their place."""
 
 
 @dataclasses.dataclass(frozen=True)
 class RepoTarget:
-    """Files are pushed, those of a shard in one commit, and deleted here."""
+    """A mirror in a dataset repo: files are pushed, a commit for each shard, and then deleted."""
 
     repo_id: str
     private: bool
@@ -71,27 +70,27 @@ class RepoTarget:
         return self.repo_id
 
     def claim(self) -> None:
-        """Make the repo; errors as of `create_repo`."""
+        """Create the repo if it is absent. Errors: see `create_repo`."""
         create_repo(self.repo_id, private=self.private or None, repo_type="dataset")
 
     def manifest(self) -> Manifest | None:
-        """That of an earlier run, if there was one."""
+        """Return the manifest in the repo, `None` if there is none."""
         from huggingface_hub import HfApi
 
         self.claim()
         if not HfApi().file_exists(self.repo_id, MANIFEST, repo_type="dataset"):
             return None
-        file = source(self.repo_id, repo_type="dataset").fetch(MANIFEST, _MOST)
+        file = locate(self.repo_id, repo_type="dataset").fetch(MANIFEST, MAX_MANIFEST_BYTES)
         return Manifest.read(file, self.name)
 
     @contextlib.contextmanager
     def folder(self) -> Iterator[Path]:
-        """Where to write."""
+        """Yield a temporary folder."""
         with tempfile.TemporaryDirectory() as folder:
             yield Path(folder)
 
     def put(self, folder: Path, files: Sequence[str], message: str) -> None:
-        """Push the files."""
+        """Push the files in one commit, and delete them here."""
         upload(
             {name: folder / name for name in files},
             self.repo_id,
@@ -107,9 +106,10 @@ Target = FolderTarget | RepoTarget
 
 
 def choose_target(name: str, dataset: str, private: bool) -> Target:
-    """A folder that is there, or can be no repo's name; else the repo.
+    """Return a folder if `name` is an existing one or cannot be a repo's name, else a repo.
 
-    Raises a `ValueError` if the dataset may not be shared and the repo would be public.
+    Raises a `ValueError` if the licence of the dataset forbids a public repo and `private` is not
+    set.
     """
     is_repo = (
         name.count("/") == 1 and not name.startswith((".", "/", "~")) and not name.endswith("/")
@@ -124,4 +124,4 @@ def choose_target(name: str, dataset: str, private: bool) -> Target:
             f"{what.title} may not be pushed to a public repo. {what.terms} Add --private, or name "
             "a folder."
         )
-    return RepoTarget(checked_repo(name), private)
+    return RepoTarget(validate_repo_id(name), private)

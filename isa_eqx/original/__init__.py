@@ -1,6 +1,7 @@
 """The authors' released weights: 27 folders on the Hub in `ondrejbiza/isa`, MIT licence.
 
-Each holds a Flax checkpoint without a configuration; here its name stands for one.
+Each holds a Flax checkpoint without a configuration; here the folder's name stands for one.
+Stands on the rest of `isa_eqx`. Import from here.
 """
 
 from .convert import NAMES as NAMES

@@ -9,7 +9,7 @@ from tyro.conf import Positional
 
 import hub
 
-from ..card import plain
+from ..card import default_card
 from . import load
 
 _ORIGIN = (
@@ -23,22 +23,24 @@ def main(
     name: Annotated[Positional[str], tyro.conf.arg(metavar="NAME")],
     out: Annotated[Positional[Path], tyro.conf.arg(metavar="OUT_FOLDER")],
 ) -> None:
-    """Write a checkpoint of the authors' release as a folder for ISA.from_pretrained.
+    """Convert a checkpoint of the authors' release to a folder for ISA.from_pretrained.
 
     Names are clevr, clevrtex (with a ResNet), clevrtex_simplecnn, msne, objects_room, wo or
     tetrominoes, followed by _sa, _isa_t, _isa_ts, _isa_ts_v2 or _isa_trs.
 
     Args:
-        ckpt: The Flax file, e.g. clevr_isa_ts/ckpt-0.flax of ondrejbiza/isa on the Hub.
+        ckpt: The Flax file, such as clevr_isa_ts/ckpt-0.flax of ondrejbiza/isa on the Hub.
         name: The name of its folder there, which says what model it is.
-        out: The folder to make; it must be new or empty.
+        out: The folder to write, new or empty.
     """
     try:
         if out.exists() and (not out.is_dir() or any(out.iterdir())):
             raise ValueError(f"{out} is not empty; name a new folder.")
         model = load(ckpt, name)
         with hub.atomic_file(out / "README.md") as temporary:
-            text = plain(model.config, str(out), more=_ORIGIN.format(name=name), license="mit")
+            text = default_card(
+                model.config, str(out), more=_ORIGIN.format(name=name), license="mit"
+            )
             temporary.write_text(text, "utf-8", "backslashreplace")
         model.save_pretrained(out)
     except (ValueError, OSError, ImportError) as error:

@@ -1,4 +1,4 @@
-"""From the parameters of a published model to a model of ours."""
+"""From the parameters of a published model to an `ISA`."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -44,7 +44,7 @@ NAMES = tuple(_RELEASED)
 
 
 def config(name: str) -> ISAConfig:
-    """The configuration behind a name of the release, one of `NAMES`; a `ValueError` if none is."""
+    """Return the configuration of a released model. Raises a `ValueError` unless in `NAMES`."""
     check_choice("published model", name, NAMES)
     architecture, variant, relative_values = _RELEASED[name]
     model = published(architecture, variant, relative_values=relative_values)
@@ -55,9 +55,9 @@ def config(name: str) -> ISAConfig:
 def load(path: str | Path, name: str) -> ISA:
     """Read a checkpoint of the release: `load("ckpt-0.flax", "clevr_isa_ts")`.
 
-    - `name`: of its folder there, one of `NAMES`; the file does not say which model it is.
+    - `name`: of its folder, one of `NAMES`; the file does not say which model it is.
 
-    Raises a `ValueError` if the file cannot be read, or as `from_params`.
+    Raises a `ValueError` if the file cannot be read, and those of `from_params`.
     """
     check_choice("published model", name, NAMES)
     params = read_params(path)
@@ -68,13 +68,13 @@ def load(path: str | Path, name: str) -> ISA:
 
 
 def from_params(params: Mapping[str, Float[Array | np.ndarray, "..."]], name: str) -> ISA:
-    """A model of ours with the parameters of a published one, in their precision.
+    """Return an `ISA` with the parameters of a published model, in their precision.
 
-    It can be differentiated, which gives gradients by published path.
+    The function can be differentiated, for gradients by published path.
 
     - `params`: by published path, e.g. `"FrameEncoder_0/SimpleCNN_0/conv_simple_0/kernel"`, as
       `flax.traverse_util.flatten_dict(…, sep="/")` writes them. Coordinate grids, which Flax kept
-      among the parameters, may be there or not.
+      among the parameters, are optional.
     - `name`: one of `NAMES`.
 
     Raises a `ValueError` that lists every entry that is missing, unexpected or of another shape,

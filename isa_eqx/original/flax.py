@@ -1,4 +1,4 @@
-"""Flax's msgpack files, read without Flax and without anything but arrays coming to life."""
+"""Reads the msgpack files of Flax without Flax; nothing but arrays is created from them."""
 
 import math
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ DTYPES = ("float16", "bfloat16", "float32", "float64")
 
 
 def read_params(path: str | Path) -> dict[str, np.ndarray]:
-    """The `params` of a checkpoint by path: `{"GRU_0/GRUCell_0/hn/kernel": array, …}`.
+    """Return the `params` of a checkpoint by path: `{"GRU_0/GRUCell_0/hn/kernel": array, …}`.
 
     Raises a `ValueError` if the file is absent, cut short, or no such checkpoint, and an
     `ImportError` that says what to install if the `msgpack` package is absent.

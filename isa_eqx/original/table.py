@@ -1,4 +1,4 @@
-"""Where every published parameter belongs in ours, and how it lies there: one table."""
+"""Which published parameter is which of ours, and how its axes differ: one table."""
 
 import dataclasses
 import math
@@ -14,10 +14,10 @@ Shape = tuple[int, ...]
 
 @dataclasses.dataclass(frozen=True)
 class Layout:
-    """How published arrays become one of ours.
+    """How published arrays are converted to one of ours.
 
-    - `shape`: of ours → of each published one.
-    - `convert`: the published ones → ours.
+    - `shape`: function from the shape of ours to that of each published one.
+    - `convert`: function from the published arrays to ours.
     """
 
     shape: Callable[[Shape], Shape]
@@ -35,7 +35,7 @@ GATE_BIASES = Layout(lambda s: (s[0] // 3,), lambda *x: jnp.concatenate(x))
 
 @dataclasses.dataclass(frozen=True)
 class Entry:
-    """An array of ours and the published ones that it is made of."""
+    """An array of ours, and the published ones that it is made of."""
 
     ours: str
     published: tuple[str, ...]
@@ -56,7 +56,7 @@ _ENCODER, _DECODER = "FrameEncoder_0", "SiameseSpatialBroadcastDecoder_0"
 
 
 def entries(config: ISAConfig) -> Iterator[Entry]:
-    """All trainable parameters of a model."""
+    """Iterate over all trainable parameters of a model."""
     attention, slots = _MODULES[config.variant]
     yield Entry("initial_slots", (f"{slots}/state_init",), SAME)
     yield from _encoder(config)
@@ -69,13 +69,13 @@ def entries(config: ISAConfig) -> Iterator[Entry]:
 
 
 def variant_of(paths: Iterable[str]) -> str | None:
-    """The variant that published paths are of, as far as they show it."""
+    """Return the variant that published paths belong to, `None` if they do not show it."""
     modules = {path.partition("/")[0] for path in paths}
     return next((v for v, (attention, _) in _MODULES.items() if attention in modules), None)
 
 
 def grids(config: ISAConfig) -> dict[str, tuple[int, int]]:
-    """The (height, width) of the coordinate grids that a checkpoint may store as parameters."""
+    """Return (height, width) of the coordinate grids that a checkpoint may have as parameters."""
     smaller, larger = math.prod(config.encoder_strides), math.prod(config.decoder_strides)
     height, width = config.image_size
     return {

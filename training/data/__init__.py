@@ -1,4 +1,7 @@
-"""Scenes to train and to score on."""
+"""Scenes to train on and to score: drawn, cached in memory, or streamed from a mirror.
+
+Stands on `hub.mirror`, `isa_eqx` and `training.config`. Import from here.
+"""
 
 from .catalogue import DATASETS as DATASETS
 from .catalogue import dataset as dataset

@@ -1,4 +1,4 @@
-"""The datasets, by name: where their scenes are, what is cut from them, how they are scored."""
+"""The datasets, by name: default source, crop, and labels to score."""
 
 import dataclasses
 from collections.abc import Callable
@@ -17,16 +17,16 @@ Crop = Callable[[int, int], tuple[slice, slice]]
 Labels = UInt8[np.ndarray, "h w"]
 
 SMALLEST_MASK = 0.01  # of the pixels
-MOST_OBJECTS = 11
+MAX_OBJECTS = 11
 
 
-def whole(height: int, width: int) -> tuple[slice, slice]:
-    """All rows and columns."""
+def full_crop(height: int, width: int) -> tuple[slice, slice]:
+    """Crop nothing."""
     return slice(height), slice(width)
 
 
-def box(top: int, bottom: int, left: int, right: int) -> Crop:
-    """These rows and columns; a `ValueError` for a picture that does not have them."""
+def box_crop(top: int, bottom: int, left: int, right: int) -> Crop:
+    """Return a crop to rows and columns. It raises a `ValueError` for an image without them."""
 
     def crop(height: int, width: int) -> tuple[slice, slice]:
         if height < bottom or width < right:
@@ -39,8 +39,8 @@ def box(top: int, bottom: int, left: int, right: int) -> Crop:
     return crop
 
 
-def centre(size: int) -> Crop:
-    """The square in the middle; a `ValueError` for a picture that is smaller."""
+def centre_crop(size: int) -> Crop:
+    """Return a crop to the central square. It raises a `ValueError` for a smaller image."""
 
     def crop(height: int, width: int) -> tuple[slice, slice]:
         if min(height, width) < size:
@@ -51,19 +51,20 @@ def centre(size: int) -> Crop:
     return crop
 
 
-def as_they_are(labels: Labels) -> Labels:
-    """The labels."""
+def unchanged(labels: Labels) -> Labels:
+    """Return the labels unchanged."""
     return labels
 
 
 def largest_objects(labels: Labels) -> Labels:
-    """The labels of the eleven largest objects that have at least a hundredth of the pixels, as 1,
-    2, … in their order; all else becomes background.
+    """Keep the eleven largest objects with at least 1 % of the pixels; the rest is background.
+
+    They become 1, 2, … in the order of their labels.
     """
     sizes = np.bincount(labels.reshape(-1), minlength=256)
     sizes[0] = 0
     large = np.flatnonzero(sizes >= SMALLEST_MASK * labels.size)
-    kept = np.sort(large[np.argsort(-sizes[large], kind="stable")][:MOST_OBJECTS])
+    kept = np.sort(large[np.argsort(-sizes[large], kind="stable")][:MAX_OBJECTS])
     renamed = np.zeros(256, np.uint8)
     renamed[kept] = np.arange(1, len(kept) + 1)
     return renamed[labels]
@@ -71,21 +72,23 @@ def largest_objects(labels: Labels) -> Labels:
 
 @dataclasses.dataclass(frozen=True)
 class Dataset:
-    """What is known of a dataset before any of it is read.
+    """The facts on a dataset that are known before it is read.
 
     - `num_labels`: labels are 0 … num_labels - 1.
-    - `crop`: (height, width) of a picture → the rows and columns of it that are resized to the
-      model's size; `clean`: the label map of that size → the one that is scored. As published.
+    - `crop`: function from the (height, width) of an image to the rows and columns that are
+      resized to the model's size, as published.
+    - `clean_labels`: function from a label map of the model's size to the one that is scored, as
+      published.
     - `background`: the labels that FG-ARI leaves out.
-    - `repo`: the mirror that is taken where `--data` names none, `user/name@commit`.
-    - `draw`: procedural scenes that stand in for it: (seed, split, indices) → images and label
-      maps; the same arguments, the same scenes. `about_drawn`: a sentence on them for those who
-      were not there.
+    - `repo`: the default mirror, `user/name@commit`.
+    - `draw`: function that draws procedural scenes in its place, from seed, split and indices to
+      images and label maps; the same arguments always give the same scenes.
+    - `about_drawn`: a sentence that describes these scenes, for cards.
     """
 
     num_labels: int
-    crop: Crop = whole
-    clean: Callable[[Labels], Labels] = as_they_are
+    crop: Crop = full_crop
+    clean_labels: Callable[[Labels], Labels] = unchanged
     background: tuple[int, ...] = (0,)
     repo: str | None = None
     draw: Draw | None = None
@@ -96,19 +99,19 @@ class Dataset:
 DATASETS = {
     "tetrominoes": Dataset(
         tetrominoes.NUM_PIECES + 1,
-        draw=tetrominoes.scenes,
+        draw=tetrominoes.draw_scenes,
         about_drawn="The scenes are procedural: this library draws them as the released "
         "Tetrominoes are, at arbitrary offsets, from a fixed seed; they are not the released ones.",
     ),
     "objects_room": Dataset(10),
-    "clevr": Dataset(11, crop=box(29, 221, 64, 256)),
-    "clevrtex": Dataset(11, crop=centre(192)),
-    "multishapenet_easy": Dataset(11, crop=centre(240)),
-    "waymo_open": Dataset(1 + MOST_OBJECTS, clean=largest_objects),
+    "clevr": Dataset(11, crop=box_crop(29, 221, 64, 256)),
+    "clevrtex": Dataset(11, crop=centre_crop(192)),
+    "multishapenet_easy": Dataset(11, crop=centre_crop(240)),
+    "waymo_open": Dataset(1 + MAX_OBJECTS, clean_labels=largest_objects),
 }
 
 
 def dataset(name: str) -> Dataset:
-    """A dataset by name; a `ValueError` with the valid ones for any other."""
+    """Return a dataset by name. Raises a `ValueError` that lists the valid names."""
     check_choice("dataset", name, tuple(DATASETS))
     return DATASETS[name]

@@ -1,4 +1,4 @@
-"""Rows of a mirror → pictures and label maps, cut and resized as published, in threads."""
+"""Decodes rows of a mirror to images and label maps, cropped and resized as published."""
 
 import contextlib
 import dataclasses
@@ -19,11 +19,11 @@ from .catalogue import Dataset, dataset
 from .mirrored import Mirror
 from .resize import Resize
 from .scenes import Batches, Cursor, Images, Scenes
-from .stream import LOOKED_AT, TRAINED_ON, rows, shuffled
+from .stream import SCORED_COLUMNS, TRAINED_COLUMNS, read_rows, stream_rows
 
 Size = tuple[int, int]
 Item = TypeVar("Item")
-Made = TypeVar("Made")
+Result = TypeVar("Result")
 
 THREADS = os.cpu_count() or 1
 GROUP = 16  # rows that a thread decodes at once
@@ -32,25 +32,25 @@ BATCHES_AHEAD = 2
 
 
 @dataclasses.dataclass(frozen=True)
-class Reader:
-    """What becomes of a row of a split. All pictures are of the size of the first one."""
+class RowDecoder:
+    """Decodes the rows of a split. All images must have the size of the first one."""
 
     where: str
     spec: Dataset
     resize: Resize
 
-    def picture(self, row: Row) -> UInt8[np.ndarray, "p q 3"]:
-        """What is looked at of the row's picture; a `ValueError` names the row."""
+    def image(self, row: Row) -> UInt8[np.ndarray, "p q 3"]:
+        """Return the cropped part of the image, as `Resize.pick` keeps it. Errors name the row."""
         with _naming(self.where, row):
             return self.resize.pick(self._cut(decode_image(row["image"]["bytes"])))
 
     def labels(self, row: Row) -> UInt8[np.ndarray, "h w"]:
-        """The label map that the row is scored with; a `ValueError` names the row."""
+        """Return the label map to score, resized and cleaned. Errors name the row."""
         with _naming(self.where, row):
             if row["mask"] is None:
                 raise ValueError("it has no mask, and cannot be scored.")
             cut = self._cut(decode_labels(row["mask"]["bytes"]))
-            labels = self.spec.clean(self.resize.nearest(cut))
+            labels = self.spec.clean_labels(self.resize.nearest(cut))
             if labels.max() >= self.spec.num_labels:
                 raise ValueError(
                     f"its mask has label {labels.max()}; they go from 0 to "
@@ -58,8 +58,8 @@ class Reader:
                 )
             return labels
 
-    def _cut(self, picture: np.ndarray) -> np.ndarray:
-        cut = picture[self.spec.crop(*picture.shape[:2])]
+    def _cut(self, image: np.ndarray) -> np.ndarray:
+        cut = image[self.spec.crop(*image.shape[:2])]
         if cut.shape[:2] != self.resize.source:
             sizes = ["×".join(map(str, size)) for size in (cut.shape[:2], self.resize.source)]
             raise ValueError(f"its picture or mask is {sizes[0]}; those before it are {sizes[1]}.")
@@ -74,28 +74,29 @@ def _naming(where: str, row: Row) -> Iterator[None]:
         raise ValueError(f"{where}, index {row['index']}: {error}") from error
 
 
-def reader(mirror: Mirror, split: str, size: Size) -> Reader:
-    """The reader of a split, which becomes pictures of this size; looks at the first row."""
+def make_row_decoder(mirror: Mirror, split: str, size: Size) -> RowDecoder:
+    """Return a decoder to images of `size`, made for the size of the split's first image."""
     spec, where = dataset(mirror.dataset), f"{mirror.name}, split {split}"
-    first = next(rows(mirror, split))
+    first = next(read_rows(mirror, split))
     with _naming(where, first):
-        picture = decode_image(first["image"]["bytes"])
-        cut = picture[spec.crop(*picture.shape[:2])]
-    return Reader(where, spec, Resize(cut.shape[:2], size))
+        image = decode_image(first["image"]["bytes"])
+        cut = image[spec.crop(*image.shape[:2])]
+    return RowDecoder(where, spec, Resize(cut.shape[:2], size))
 
 
 def stream_split(
-    mirror: Mirror, size: Size, *, batch_size: int, most: int, seed: int, cursor: Cursor
+    mirror: Mirror, size: Size, *, batch_size: int, max_rows: int, seed: int, cursor: Cursor
 ) -> Batches:
-    """Batches of the training set without end, the next two on the device before they are asked
-    for. Of several hosts each gets rows of its own.
+    """Iterate over batches of the training set without end, two batches ahead on the device.
+
+    On several hosts, each gets its own rows.
     """
-    read = reader(mirror, "train", size)
+    read = make_row_decoder(mirror, "train", size)
     hosts = dict(host=jax.process_index(), hosts=jax.process_count())
-    found = shuffled(mirror, "train", most, seed, cursor, **hosts)
+    found = stream_rows(mirror, "train", max_rows, seed, cursor, **hosts)
 
     def batches() -> Batches:
-        made = _decoded(lambda pair: (read.picture(pair[0]), pair[1]), found)
+        made = _decoded(lambda pair: (read.image(pair[0]), pair[1]), found)
         with contextlib.closing(made):
             while batch := list(islice(made, batch_size)):
                 images = Images(np.stack([pixels for pixels, _ in batch]), read.resize)
@@ -104,37 +105,39 @@ def stream_split(
     return prefetch(batches(), BATCHES_AHEAD)
 
 
-def cache_split(mirror: Mirror, size: Size, most: int) -> Images:
-    """The training set in memory, what is looked at of it, decoded once."""
-    read = reader(mirror, "train", size)
+def cache_split(mirror: Mirror, size: Size, max_rows: int) -> Images:
+    """Decode the training set into memory."""
+    read = make_row_decoder(mirror, "train", size)
     (pixels,) = _gathered(
-        mirror, "train", most, lambda row: (read.picture(row),), columns=TRAINED_ON
+        mirror, "train", max_rows, lambda row: (read.image(row),), columns=TRAINED_COLUMNS
     )
     return Images(pixels, read.resize)
 
 
-def load_split(mirror: Mirror, split: str, size: Size, most: int | None = None) -> Scenes:
-    """The first scenes of a split in memory, all of them by default."""
-    read = reader(mirror, split, size)
+def load_split(mirror: Mirror, split: str, size: Size, max_rows: int | None = None) -> Scenes:
+    """Decode the first `max_rows` scenes of a split into memory, by default all."""
+    read = make_row_decoder(mirror, split, size)
     pixels, labels = _gathered(
-        mirror, split, most, lambda row: (read.picture(row), read.labels(row))
+        mirror, split, max_rows, lambda row: (read.image(row), read.labels(row))
     )
     return Scenes(Images(pixels, read.resize), labels)
 
 
-def _decoded(decode: Callable[[Item], Made], found: Iterable[Item]) -> Generator[Made, None, None]:
+def _decoded(
+    decode: Callable[[Item], Result], found: Iterable[Item]
+) -> Generator[Result, None, None]:
     return parallel_map(decode, found, THREADS, GROUPS_AHEAD, GROUP)
 
 
 def _gathered(
     mirror: Mirror,
     split: str,
-    most: int | None,
+    max_rows: int | None,
     decode: Callable[[Row], tuple[np.ndarray, ...]],
-    columns: Sequence[str] = LOOKED_AT,
+    columns: Sequence[str] = SCORED_COLUMNS,
 ) -> tuple[np.ndarray, ...]:
-    count = mirror.count(split, most)
-    made = _decoded(decode, rows(mirror, split, most, columns))
+    count = mirror.count(split, max_rows)
+    made = _decoded(decode, read_rows(mirror, split, max_rows, columns))
     arrays: tuple[np.ndarray, ...] = ()
     with contextlib.closing(made):
         bar = tqdm(made, total=count, unit="row", desc=split, leave=False, dynamic_ncols=True)

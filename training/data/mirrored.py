@@ -1,4 +1,4 @@
-"""Scenes of a mirror made by `hub.mirror`, in a folder or in a dataset repo of the Hub."""
+"""Locates a mirror made by `hub.mirror`, in a folder or in a dataset repo of the Hub."""
 
 import dataclasses
 import os
@@ -7,19 +7,17 @@ from pathlib import Path
 
 import numpy as np
 
-from hub.mirror import MANIFEST, Manifest
-from hub.remote import Folder, Repo, source
-
-LARGEST_MANIFEST = 1 << 26  # bytes
+from hub.mirror import MANIFEST, MAX_MANIFEST_BYTES, Manifest
+from hub.remote import Folder, Repo, locate
 
 
 @dataclasses.dataclass(frozen=True)
 class Mirror:
-    """Where rows are.
+    """A mirror and its files.
 
-    - `name`: the folder, or the repo with its commit: what a run's files say of its data.
-    - `files`: of each split, the path or address of each, and how many rows it has.
-    - `finished`: whether `hub.mirror` came to its end.
+    - `name`: its folder, or its repo with the commit, as recipes and cards have it.
+    - `files`: for each split, the number of rows of each file, by path or URL.
+    - `finished`: whether `hub.mirror` has finished it.
     """
 
     name: str
@@ -27,29 +25,32 @@ class Mirror:
     files: Mapping[str, Mapping[str, int]]
     finished: bool
 
-    def counts(self, split: str, most: int | None = None) -> list[int]:
-        """How many rows of each file are among the first so many of a split; a `ValueError` if it
-        has none.
+    def counts(self, split: str, max_rows: int | None = None) -> list[int]:
+        """Return how many of the first `max_rows` rows of a split are in each of its files.
+
+        Raises a `ValueError` if there is no such split.
         """
         if split not in self.files:
             raise ValueError(
                 f"{self.name} has no row of split {split!r}; it has {', '.join(self.files)}."
             )
         ends = np.cumsum(list(self.files[split].values()))
-        return np.diff(ends if most is None else np.minimum(ends, most), prepend=0).tolist()
+        return np.diff(ends if max_rows is None else np.minimum(ends, max_rows), prepend=0).tolist()
 
-    def count(self, split: str, most: int | None = None) -> int:
-        """How many rows of a split there are, at most so many; a `ValueError` if it has none."""
-        return sum(self.counts(split, most))
+    def count(self, split: str, max_rows: int | None = None) -> int:
+        """Return the number of rows of a split, at most `max_rows`. Errors: see `counts`."""
+        return sum(self.counts(split, max_rows))
 
 
 def open_mirror(name: str, dataset: str) -> Mirror:
-    """The mirror in the folder of this name, or in the repo `user/name` or `user/name@revision`.
+    """Open the mirror in a folder, or in the repo `user/name` or `user/name@revision`.
 
-    Raises a `ValueError` if there is none, or one of another dataset; a `ConnectionError` if the
-    Hub does not answer.
+    - `dataset`: the dataset that it must be a mirror of.
+
+    Raises a `ValueError` if there is no such mirror; a `ConnectionError` if the Hub does not
+    answer.
     """
-    place = source(name, **({} if os.path.isdir(name) else dict(repo_type="dataset")))
+    place = locate(name, **({} if os.path.isdir(name) else dict(repo_type="dataset")))
     manifest = Manifest.read(_manifest_file(place), name)
     if manifest.dataset != dataset:
         raise ValueError(f"{name} is a mirror of {manifest.dataset}, not of {dataset}.")
@@ -63,7 +64,7 @@ def open_mirror(name: str, dataset: str) -> Mirror:
 
 def _manifest_file(place: Folder | Repo) -> Path:
     try:
-        return place.fetch(MANIFEST, LARGEST_MANIFEST)
+        return place.fetch(MANIFEST, MAX_MANIFEST_BYTES)
     except ValueError as error:
         if "no such file" in str(error) or "holds no model" in str(error):
             where = place.path if isinstance(place, Folder) else place.repo_id

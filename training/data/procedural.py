@@ -1,4 +1,4 @@
-"""Scenes that this library draws."""
+"""Scenes that are drawn by this library."""
 
 import jax.numpy as jnp
 import numpy as np
@@ -18,7 +18,7 @@ CHUNK = 4096
 
 
 def draw_split(spec: Dataset, split: str, count: int = HELD_OUT) -> Scenes:
-    """The first `count` scenes of a split, of the size they are drawn in."""
+    """Draw the first `count` scenes of a split, in the size that they are drawn in."""
     check_choice("split", split, SPLITS)
     assert spec.draw is not None
     starts, chunks = range(0, count, CHUNK), []

@@ -1,7 +1,7 @@
 """Bilinear resizing with half-pixel centres and without antialias, as the paper's data pipeline.
 
-The host picks the 8-bit rows and columns that are looked at, the device weighs them in floats. So
-nothing is rounded, and of a large picture little is sent: of Waymo's 1280×1920 pixels 256×384.
+The host picks the rows and columns that are used, in 8 bits, and the device weights them in floats.
+So nothing is rounded, and little of a large image is sent: of Waymo's 1280×1920 pixels 256×384.
 """
 
 import dataclasses
@@ -14,22 +14,23 @@ from jaxtyping import Array, Float, UInt8
 
 @dataclasses.dataclass(frozen=True)
 class Resize:
-    """From pictures of one size, (height, width), to another; the same as
-    `jax.image.resize(…, "linear", antialias=False)`.
+    """Resizes images from one size, (height, width), to another.
+
+    The same function as `jax.image.resize(…, "linear", antialias=False)`.
     """
 
     source: tuple[int, int]
     size: tuple[int, int]
 
     def pick(self, image: UInt8[np.ndarray, "h w 3"]) -> UInt8[np.ndarray, "p q 3"]:
-        """The rows and columns that some pixel of the result depends on."""
+        """Return the rows and columns that the result depends on."""
         if self.source == self.size:
             return image
         (rows, _), (columns, _) = map(_taps, self.source, self.size)
         return image[rows[:, None], columns[None]]
 
     def weigh(self, picked: Float[Array, "p q 3"]) -> Float[Array, "h w 3"]:
-        """The result, from what was picked."""
+        """Return the resized image, from the rows and columns that were picked."""
         if self.source == self.size:
             return picked
         (_, rows), (_, columns) = map(_taps, self.source, self.size)
@@ -37,7 +38,7 @@ class Resize:
         return jnp.einsum("hp,pqc,wq->hwc", rows, picked, columns, precision="highest")
 
     def nearest(self, labels: UInt8[np.ndarray, "h w"]) -> UInt8[np.ndarray, "h2 w2"]:
-        """Labels, which have no mean: that of the pixel in which the centre lies."""
+        """Return resized labels: of each pixel, the label at its centre."""
         rows, columns = (
             ((2 * np.arange(new) + 1) * old) // (2 * new)
             for old, new in zip(self.source, self.size, strict=True)
@@ -47,7 +48,7 @@ class Resize:
 
 @functools.cache
 def _taps(old: int, new: int) -> tuple[np.ndarray, np.ndarray]:
-    """The places along an axis that are looked at, and their weights, (new, places)."""
+    """Return the indices along an axis that are used, and their weights, (new, indices)."""
     centres = (np.arange(new) + 0.5) * old / new - 0.5
     low = np.floor(centres).astype(np.int64)
     share = centres - low

@@ -1,4 +1,4 @@
-"""Pictures and scenes in memory, and batches of them without end."""
+"""Images and scenes in memory, and shuffled batches of them without end."""
 
 import dataclasses
 import functools
@@ -14,13 +14,13 @@ from .resize import Resize
 
 
 class Images(eqx.Module):
-    """Pictures of 8 bits a channel, which become floats of the model's size on the device."""
+    """Images with 8 bits a channel, which are resized to floats on the device."""
 
     pixels: UInt8[Array | np.ndarray, "n p q 3"]
     resize: Resize = eqx.field(static=True)
 
     def floats(self) -> Float[Array, "n h w 3"]:
-        """In [0, 1]."""
+        """Return the images in [0, 1], in the model's size."""
         return jax.vmap(self.resize.weigh)(jnp.asarray(self.pixels, jnp.float32) / 255)
 
     def __len__(self) -> int:
@@ -32,7 +32,7 @@ class Images(eqx.Module):
 
 @dataclasses.dataclass(frozen=True)
 class Scenes:
-    """Images and their label maps, of the model's size."""
+    """Images, and their label maps in the model's size."""
 
     images: Images
     labels: UInt8[np.ndarray, "n h w"]
@@ -46,7 +46,7 @@ class Scenes:
 
 @dataclasses.dataclass(frozen=True)
 class Cursor:
-    """A place in the endless stream of a training set: rows of this epoch that came before it."""
+    """A place in the endless stream of a training set: epoch, and rows of it that came before."""
 
     epoch: int = 0
     row: int = 0
@@ -56,10 +56,13 @@ Batches = Generator[tuple[Images, Cursor], None, None]  # each with the cursor a
 
 
 def shuffled_batches(images: Images, size: int, seed: int, cursor: Cursor) -> Batches:
-    """Batches without end.
+    """Iterate over shuffled batches without end, each with the cursor after it.
 
-    Every epoch has every image once, in an order that depends on nothing but the seed and the
-    epoch; a batch may begin in one epoch and end in the next.
+    - `size`: images in a batch.
+    - `cursor`: the place to start at.
+
+    Every epoch has every image once, in an order that depends only on the seed and the epoch. A
+    batch may begin in one epoch and end in the next.
     """
     count = len(images)
     numbers = np.arange(size) + cursor.epoch * count + cursor.row

@@ -1,4 +1,4 @@
-"""In which order the rows of a training set come: arithmetic, before any of them is read."""
+"""The order of a training set's rows, computed before any of them is read."""
 
 from collections.abc import Sequence
 
@@ -11,13 +11,13 @@ BUFFER = 1024  # rows that are held at most
 def epoch_order(
     counts: Sequence[int], seed: int, epoch: int, host: int = 0, hosts: int = 1
 ) -> tuple[list[int], Int[np.ndarray, " n"]]:
-    """The order in which an epoch reads files of so many rows, and the order in which the rows that
-    a host gets of them are handed out, numbered as they are read.
+    """Return the order in which an epoch reads its files, and the order of this host's rows.
 
-    - `counts`: rows of each file.
+    - `counts`: number of rows in each file.
 
-    Every host has the same number of rows, or one more, which are neighbours, so that it reads few
-    files of another's. Nothing but the arguments counts, on any machine.
+    Rows are numbered in the order in which they are read. Each host gets consecutive ones, so that
+    few files are read by two hosts, and as many as the others, or one more. The result depends
+    only on the arguments, on any machine.
     """
     files = np.random.default_rng((seed, epoch)).permutation(len(counts)).tolist()
     count = sum(counts)
@@ -26,7 +26,7 @@ def epoch_order(
 
 
 def _buffered(places: range, random: np.random.Generator) -> Int[np.ndarray, " n"]:
-    """As out of a shuffle buffer: whenever it is full, half of it leaves, in random order."""
+    """Return the order of a shuffle buffer: when it is full, a random half of it leaves."""
     held, handed = np.arange(0), []
     for start in range(places.start, places.stop, BUFFER // 2):
         new = np.arange(start, min(start + BUFFER // 2, places.stop))

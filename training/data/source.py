@@ -1,4 +1,4 @@
-"""A dataset from where `--data` says it is: drawn here, in a folder, or in a repo of the Hub."""
+"""The scenes that `--data` names: drawn here, or from a mirror in a folder or on the Hub."""
 
 import dataclasses
 import re
@@ -18,16 +18,16 @@ _PINNED = re.compile(r"([\w.-]+/[\w.-]+)@([0-9a-f]{40})", re.ASCII)
 
 
 def default_source(name: str) -> str:
-    """What a dataset is where nothing else is said: the mirror of the catalogue, or drawn."""
+    """Return the default source of a dataset: the mirror in the catalogue, else `procedural`."""
     return dataset(name).repo or PROCEDURAL
 
 
 def resolve(config: TrainConfig) -> TrainConfig:
-    """The same recipe with the commit that its repo is at now, and with as many training images as
-    there are; says so where that is fewer.
+    """Return the recipe with its repo pinned to the current commit, and with as many training
+    images as there are. Prints a line if these are fewer than asked for.
 
-    Raises a `ValueError` if there are no such scenes to train and to score on; a `ConnectionError`
-    if the Hub does not answer.
+    Raises a `ValueError` if there are no scenes to train on or to score; a `ConnectionError` if
+    the Hub does not answer.
     """
     if config.data == PROCEDURAL:
         _assert_drawn(config.dataset)
@@ -54,19 +54,19 @@ def _assert_drawn(name: str) -> None:
 
 
 def repo_of(data: str) -> str | None:
-    """The repo of a pinned source, if it is in one."""
+    """Return the repo of a pinned source, `None` if it is not in one."""
     match = _PINNED.fullmatch(data)
     return match[1] if match else None
 
 
 def short_name(data: str) -> str:
-    """What to call a pinned source in a title."""
+    """Return a short name of a pinned source, for titles."""
     match = _PINNED.fullmatch(data)
     return f"{match[1]}@{match[2][:7]}" if match else Path(data).name or data
 
 
 def describe_data(name: str, data: str) -> str:
-    """A sentence on a pinned source, for those who were not there."""
+    """Return a sentence that describes a pinned source, for cards."""
     if data == PROCEDURAL:
         return dataset(name).about_drawn
     return f"The scenes are those of the release, from the mirror `{data}` of `hub.mirror`."
@@ -80,11 +80,11 @@ def load(
     data: str | None = None,
     size: tuple[int, int] | None = None,
 ) -> Scenes:
-    """The first scenes of a split, in memory.
+    """Load the first scenes of a split into memory.
 
-    - `count`: how many; by default all, of procedural scenes 1,000.
-    - `data`: `procedural`, a folder, or `user/name[@revision]`; by default what the catalogue says.
-    - `size`: (height, width) that pictures of a mirror are resized to; by default as published.
+    - `count`: their number; by default all, and 1,000 of procedural scenes.
+    - `data`: `procedural`, a folder, or `user/name[@revision]`; by default that of the catalogue.
+    - `size`: (height, width) to resize the images of a mirror to; by default as published.
 
     Raises a `ValueError` that names the row if one is damaged, has no mask, or does not fit.
     """
@@ -98,13 +98,13 @@ def load(
 
 
 def stream_batches(config: TrainConfig, cursor: Cursor) -> Batches:
-    """The training set in batches without end, from a place on.
+    """Iterate over shuffled batches of the training set without end, from `cursor` on.
 
-    Scenes that are drawn or cached are all shuffled, those that are streamed in a buffer.
+    Procedural and cached images are all shuffled, streamed ones in a buffer.
     """
-    size, most = config.model.image_size, config.train_examples
+    size, max_rows = config.model.image_size, config.train_examples
     if config.data == PROCEDURAL:
-        images = draw_split(dataset(config.dataset), "train", most).images
+        images = draw_split(dataset(config.dataset), "train", max_rows).images
     else:
         mirror = open_mirror(config.data, config.dataset)
         if not config.cache:
@@ -112,9 +112,9 @@ def stream_batches(config: TrainConfig, cursor: Cursor) -> Batches:
                 mirror,
                 size,
                 batch_size=config.batch_size,
-                most=most,
+                max_rows=max_rows,
                 seed=config.seed,
                 cursor=cursor,
             )
-        images = cache_split(mirror, size, most)
+        images = cache_split(mirror, size, max_rows)
     return shuffled_batches(images, config.batch_size, config.seed, cursor)

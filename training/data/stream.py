@@ -1,4 +1,4 @@
-"""The rows of a mirror through `datasets`: in order, or shuffled without end."""
+"""Reads the rows of a mirror with `datasets`: in order, or shuffled without end."""
 
 import contextlib
 from collections.abc import Iterable, Iterator, Sequence
@@ -8,8 +8,8 @@ import numpy as np
 from jaxtyping import Int
 from pyarrow import ArrowException
 
-from hub.common.errors import explained
-from hub.mirror import GROUP, MANIFEST, Row, features
+from hub.common.errors import translate_hub_errors
+from hub.mirror import MANIFEST, ROW_GROUP_SIZE, Row, features
 
 from .mirrored import Mirror
 from .scenes import Cursor
@@ -18,40 +18,39 @@ from .shuffling import epoch_order
 if TYPE_CHECKING:
     from pyarrow import Table
 
-LOOKED_AT = "image", "mask", "index"  # of the columns; the others are not even fetched
-TRAINED_ON = "image", "index"
+SCORED_COLUMNS = "image", "mask", "index"  # of the columns; the others are not even fetched
+TRAINED_COLUMNS = "image", "index"
 
 
-def rows(
-    mirror: Mirror, split: str, most: int | None = None, columns: Sequence[str] = LOOKED_AT
+def read_rows(
+    mirror: Mirror, split: str, max_rows: int | None = None, columns: Sequence[str] = SCORED_COLUMNS
 ) -> Iterator[Row]:
-    """The first `most` rows of a split, pictures not decoded, in the order of their source.
+    """Iterate over the first `max_rows` rows of a split in the mirror's order, not decoded.
 
-    Raises a `ValueError` with the splits there are for one that is not there, or with the file
-    that is damaged; a `ConnectionError` if the Hub does not answer.
+    Raises a `ValueError` that lists the splits if there is no such split, or that names a damaged
+    file; a `ConnectionError` if the Hub does not answer.
     """
-    found = _Files(mirror, split, most, columns)
+    found = _Files(mirror, split, max_rows, columns)
     return found.read(range(len(found.counts)))
 
 
-def shuffled(
+def stream_rows(
     mirror: Mirror,
     split: str,
-    most: int | None,
+    max_rows: int | None,
     seed: int,
     cursor: Cursor,
     *,
     host: int = 0,
     hosts: int = 1,
 ) -> Iterator[tuple[Row, Cursor]]:
-    """Rows without end, of `TRAINED_ON`, in another order every epoch, each with the cursor after
-    it; errors as of `rows`.
+    """Iterate over shuffled rows without end, each with the cursor after it. Errors: `read_rows`.
 
-    The order is `epoch_order`'s, so a stream that begins at such a cursor goes on as the one it
-    came from did, and reads no file again of which nothing is left. Of several hosts each gets a
-    part of every epoch, and no row goes to two.
+    The order, another one in each epoch, is that of `epoch_order`. So a stream that starts at a
+    cursor continues the one that the cursor came from, and reads only files of which rows are
+    left. On several hosts each row of an epoch goes to one of them.
     """
-    found = _Files(mirror, split, most, TRAINED_ON)
+    found = _Files(mirror, split, max_rows, TRAINED_COLUMNS)
     if sum(found.counts) < hosts:
         raise ValueError(f"{mirror.name} has too few rows of {split} for {hosts} hosts.")
     epoch, done = cursor.epoch, cursor.row
@@ -59,14 +58,14 @@ def shuffled(
         files, order = epoch_order(found.counts, seed, epoch, host, hosts)
         left = order[done:]
         first = int(min(left, default=0))
-        for row in _handed(found.read(files, first), first, left):
+        for row in _reorder(found.read(files, first), first, left):
             done += 1
             yield row, Cursor(epoch, done)
         epoch, done = epoch + 1, 0
 
 
-def _handed(coming: Iterator[Row], first: int, order: Int[np.ndarray, " n"]) -> Iterator[Row]:
-    """Rows in this order of their places, the first of which is where they come from."""
+def _reorder(coming: Iterator[Row], first: int, order: Int[np.ndarray, " n"]) -> Iterator[Row]:
+    """Reorder rows: `order` has their numbers, the first that comes being number `first`."""
     is_left = np.zeros(1 + max(order, default=0), bool)
     is_left[order] = True
     held: dict[int, Row] = {}
@@ -80,18 +79,18 @@ def _handed(coming: Iterator[Row], first: int, order: Int[np.ndarray, " n"]) -> 
 
 
 class _Files:
-    """The first so many rows of a split, file by file; `counts` has how many each file gives."""
+    """The first `max_rows` rows of a split, file by file; `counts` are the rows of each file."""
 
-    def __init__(self, mirror: Mirror, split: str, most: int | None, columns: Sequence[str]):
+    def __init__(self, mirror: Mirror, split: str, max_rows: int | None, columns: Sequence[str]):
         from datasets import IterableDataset, NamedSplit
         from datasets.data_files import DataFilesDict, DataFilesList
         from pyarrow.dataset import ParquetFragmentScanOptions
 
-        self.counts = mirror.counts(split, most)
+        self.counts = mirror.counts(split, max_rows)
         self._files = list(mirror.files[split].items())
         # As they are: a name may look like a pattern, and `run[1]` would be read as `run1`.
         paths = DataFilesList([name for name, _ in self._files], [])
-        with _naming(mirror.name):
+        with _name_in_errors(mirror.name):
             # Unlike `load_dataset`, this does not look a server up to count what is in a folder.
             found = IterableDataset.from_parquet(
                 DataFilesDict({split: paths}),  # pyright: ignore[reportArgumentType]
@@ -104,7 +103,7 @@ class _Files:
         self._found = found.decode(False).with_format("arrow")
 
     def read(self, files: Iterable[int], first: int = 0) -> Iterator[Row]:
-        """The rows of the files in this order, but for the first so many."""
+        """Iterate over the rows of these files, in this order, skipping the first `first`."""
         for file in files:
             start, first = min(first, self.counts[file]), max(first - self.counts[file], 0)
             if start < self.counts[file]:
@@ -114,8 +113,8 @@ class _Files:
         name, count = self._files[file]
         shard = self._found.shard(len(self._files), file).skip(start)
         number, end = start, self.counts[file]
-        with _naming(name):
-            for table in cast("Iterator[Table]", shard.iter(GROUP)):
+        with _name_in_errors(name):
+            for table in cast("Iterator[Table]", shard.iter(ROW_GROUP_SIZE)):
                 yield from table.to_pylist()[: end - number]
                 number += len(table)
                 if number > end:
@@ -128,8 +127,8 @@ class _Files:
 
 
 @contextlib.contextmanager
-def _naming(what: str) -> Iterator[None]:
-    """Say what is wrong with this file or mirror, and what to do."""
+def _name_in_errors(what: str) -> Iterator[None]:
+    """Name the file or mirror in errors of the block, and what to do."""
     try:
         yield
     except Exception as error:
@@ -138,5 +137,5 @@ def _naming(what: str) -> Iterator[None]:
             raise ValueError(
                 f"{what} is damaged or gone ({error}); if it stays so, make it again."
             ) from error
-        with explained(f"reading {what}", f"{what} is not there, or not for this user"):
+        with translate_hub_errors(f"reading {what}", f"{what} is not there, or not for this user"):
             raise

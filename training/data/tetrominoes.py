@@ -34,7 +34,7 @@ ONE_SIDED = ("####", "##/##", "###/.#.", ".##/##.", "##./.##", "###/#..", "###/.
 
 
 def _orientations() -> np.ndarray:
-    """The (row, column) of the four cells of each fixed tetromino: (19, 4, 2)."""
+    """Return the (row, column) of the four cells of each fixed tetromino: (19, 4, 2)."""
     found = {}
     for drawing in ONE_SIDED:
         piece = np.array([[mark == "#" for mark in row] for row in drawing.split("/")])
@@ -47,8 +47,8 @@ def _orientations() -> np.ndarray:
 SHAPES = _orientations()
 
 
-def scene(key: PRNGKeyArray) -> tuple[UInt8[Array, "35 35 3"], UInt8[Array, "35 35"]]:
-    """An image and its label map: 0 the background, 1 to 3 the pieces."""
+def draw_scene(key: PRNGKeyArray) -> tuple[UInt8[Array, "35 35 3"], UInt8[Array, "35 35"]]:
+    """Draw an image and its label map: 0 for the background, 1 to 3 for the pieces."""
     shape_key, colour_key, offset_key = jr.split(key, 3)
     cells = jnp.asarray(SHAPES)[jr.randint(shape_key, (NUM_PIECES,), 0, len(SHAPES))]
     colours = jnp.asarray(COLOURS)[jr.randint(colour_key, (NUM_PIECES,), 0, len(COLOURS))]
@@ -56,7 +56,7 @@ def scene(key: PRNGKeyArray) -> tuple[UInt8[Array, "35 35 3"], UInt8[Array, "35 
 
 
 def _place(key: PRNGKeyArray, cells: Int[Array, "p c 2"]) -> Int[Array, "p c 2"]:
-    """The top left pixels of the cells, with offsets drawn until no two pieces overlap."""
+    """Draw offsets until no two pieces overlap; return the top left pixels of the cells."""
     room = IMAGE_SIZE - CELL * (cells.max(axis=1) + 1) + 1
 
     def draw(
@@ -70,7 +70,7 @@ def _place(key: PRNGKeyArray, cells: Int[Array, "p c 2"]) -> Int[Array, "p c 2"]
 
 
 def _overlap(corners: Int[Array, "p c 2"]) -> Bool[Array, ""]:
-    """Whether any two pieces share a pixel."""
+    """Return whether any two pieces share a pixel."""
     flat = corners.reshape(-1, 2)
     near = jnp.all(jnp.abs(flat[:, None] - flat[None]) < CELL, axis=-1)
     piece = np.repeat(np.arange(NUM_PIECES), CELLS_PER_PIECE)
@@ -91,9 +91,9 @@ def _draw(
 
 
 @functools.partial(jax.jit, static_argnames=("seed", "split"))
-def scenes(
+def draw_scenes(
     seed: int, split: int, indices: UInt32[Array, " b"]
 ) -> tuple[UInt8[Array, "b 35 35 3"], UInt8[Array, "b 35 35"]]:
-    """Images and label maps; each depends only on (seed, split, its own index)."""
+    """Draw images and label maps; each depends only on (seed, split, its own index)."""
     key = jr.fold_in(jr.key(seed), split)
-    return jax.vmap(lambda index: scene(jr.fold_in(key, index)))(indices)
+    return jax.vmap(lambda index: draw_scene(jr.fold_in(key, index)))(indices)

@@ -1,42 +1,51 @@
-"""What the publishers of the six datasets released, as rows: `rows("clevr", [path], "train")`."""
+"""Readers of the six datasets as their publishers released them.
+
+    read_rows("clevr", [path], "train")
+
+Stands on `hub.common`. Import from here; a row and its encoding are in `rows`.
+"""
 
 import hashlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from .records import Record as Record
+from .records import list_files
 from .releases import RELEASES as RELEASES
 from .releases import Release as Release
 from .rows import Row
-from .source import Record as Record
-from .source import walk
 
 
 def release(dataset: str) -> Release:
-    """The release of a dataset; a `ValueError` with the valid names for any other."""
+    """Return the release of a dataset. Raises a `ValueError` that lists the valid names."""
     if dataset not in RELEASES:
         raise ValueError(f"Unknown dataset {dataset!r}; valid ones are {', '.join(RELEASES)}.")
     return RELEASES[dataset]
 
 
-def records(dataset: str, sources: Sequence[Path]) -> Iterator[Record]:
-    """The records of a release, which become rows when asked to.
+def read_records(dataset: str, sources: Sequence[Path]) -> Iterator[Record]:
+    """Iterate over the records of a release, which are not decoded yet.
 
-    - `sources`: files, or folders of them. Raises a `ValueError` if there is none that fits.
+    - `sources`: files of the release, or folders of them.
+
+    Raises a `ValueError` if none of the files belongs to such a release.
     """
     return release(dataset).records(dataset, list(sources))
 
 
-def rows(dataset: str, sources: Sequence[Path], split: str) -> Iterator[Row]:
-    """The rows of a split, in the order of the release; errors name file and record."""
-    for record in records(dataset, sources):
+def read_rows(dataset: str, sources: Sequence[Path], split: str) -> Iterator[Row]:
+    """Iterate over the rows of a split, in the release's order. Errors name file and record."""
+    for record in read_records(dataset, sources):
         if record.split == split and (row := record.row()) is not None:
             yield row
 
 
 def fingerprints(sources: Sequence[Path]) -> tuple[str, str]:
-    """Of the names, and of the sizes, of all files, to tell a release from another."""
+    """Return two hashes that identify a release: of its files' names, and of their sizes."""
     files = [(source.parent, source) for source in sources if source.is_file()]
-    files += [(source, path) for source in sources if source.is_dir() for path in walk(source)]
+    files += [
+        (source, path) for source in sources if source.is_dir() for path in list_files(source)
+    ]
     names = "\n".join(str(path.relative_to(base)) for base, path in files)
     sizes = "\n".join(str(path.stat().st_size) for _, path in files)
     return _digest(names), _digest(sizes)

@@ -1,4 +1,4 @@
-"""CLEVRTex (Karazija et al. 2021): folders of pictures, `clevrtex_{variant}/{n}/CLEVRTEX_…`."""
+"""CLEVRTex (Karazija et al. 2021): folders of PNGs, `clevrtex_{variant}/{n}/CLEVRTEX_…`."""
 
 import functools
 import json
@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from .rows import NAMED, Row, decode_image, decode_labels, row
-from .source import Record, files
+from .records import Record, find_files
+from .rows import NAMED_PROPERTIES, Row, decode_image, decode_labels, make_row
 
 VARIANTS = "full", "camo", "grassbg", "pbg", "vbg", "outd"
 _IMAGE = re.compile(r"CLEVRTEX_([a-z]+)_(\d+)\.png")
@@ -19,11 +19,11 @@ _TENTH = {"full": 5_000, "outd": None}
 _TENTH_OF_OTHERS = 2_000
 
 
-def records(dataset: str, sources: Sequence[Path]) -> Iterator[Record]:
-    """The scenes of one or several variants, by their numbers."""
+def read_records(dataset: str, sources: Sequence[Path]) -> Iterator[Record]:
+    """Iterate over the scenes of one or more variants, ordered by number."""
     found = [
         (VARIANTS.index(match[1]), int(match[2]), path)
-        for path in files(sources, "CLEVRTEX_*.png")
+        for path in find_files(sources, "CLEVRTEX_*.png")
         if (match := _IMAGE.fullmatch(path.name)) and match[1] in VARIANTS
     ]
     if not found:
@@ -37,9 +37,9 @@ def records(dataset: str, sources: Sequence[Path]) -> Iterator[Record]:
 
 
 def split(variant: str, index: int) -> str:
-    """`train`, `validation` and `test` of the full dataset; of a variant with its name before it.
+    """Return the split of a scene: `train`, `validation` or `test`, after the variant's name.
 
-    All of `outd` is for tests.
+    Only `full` has no name before it, and all of `outd` is `outd_test`.
     """
     tenth = _TENTH.get(variant, _TENTH_OF_OTHERS)
     parts = "test", "validation", "train"
@@ -58,7 +58,7 @@ def _row(index: int, path: Path) -> Row:
         raise ValueError(
             f"{described.name} does not list its objects ({type(error).__name__}: {error})."
         ) from error
-    return row(
+    return make_row(
         index,
         decode_image(path.read_bytes()),
         mask,
@@ -71,7 +71,7 @@ def _row(index: int, path: Path) -> Row:
 
 def _known(objects: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
     return dict(
-        {name: [_text(value) for value in _all(objects, name)] for name in NAMED},
+        {name: [_text(value) for value in _all(objects, name)] for name in NAMED_PROPERTIES},
         position=[[float(x) for x in place] for place in _all(objects, "3d_coords")],
         rotation=[float(angle) for angle in _all(objects, "rotation")],
     )

@@ -7,8 +7,8 @@ from . import wire
 Features = Mapping[str, memoryview]
 
 
-def features(payload: bytes) -> Features:
-    """The lists by name, still encoded: `BytesList`, `FloatList` or `Int64List`."""
+def parse_example(payload: bytes) -> Features:
+    """Return the lists by name, still encoded: `BytesList`, `FloatList` or `Int64List`."""
     found = {}
     for number, entry in wire.fields(wire.submessage(memoryview(payload), 1)):
         if number == 1 and isinstance(entry, memoryview):

@@ -1,7 +1,7 @@
 """DeepMind's multi_object_datasets (Kabra et al. 2019): Tetrominoes, Objects Room and CLEVR.
 
-A record holds `image` and `mask`, every byte of them a string of its own, and what is known of the
-entities. Entity 0, or the first few, are the background.
+A record has `image` and `mask`, each byte of which is stored as a string of its own, and properties
+of the entities. The first entity, or the first few, are the background.
 """
 
 import collections
@@ -17,9 +17,9 @@ from jaxtyping import Float32, UInt8
 
 from . import wire
 from .example import Features
-from .example import features as parsed
-from .rows import Row, label_map, row
-from .source import Record, files, payloads
+from .example import parse_example as parsed
+from .records import Record, find_files, read_tfrecords
+from .rows import Row, label_map, make_row
 
 HELD_OUT = 100  # records; Slot Attention and its successors validate on the first of them
 PRIMARIES = {(1, 0, 0): "red", (0, 1, 0): "green", (0, 0, 1): "blue"}
@@ -28,12 +28,14 @@ PRIMARIES |= {(1, 1, 0): "yellow", (1, 0, 1): "magenta", (0, 1, 1): "cyan"}
 
 @dataclasses.dataclass(frozen=True)
 class Layout:
-    """What a record of a dataset holds.
+    """The contents of a record of a dataset.
 
-    - `size`: height and width. `entities`: how many there may be, background included.
-    - `tests`: test sets, whose names are in those of their files.
-    - `background`: how many of them, the first ones, are no objects.
-    - `objects`: what is known of them, from the features, where there are those of `known`.
+    - `size`: height and width of the image.
+    - `entities`: valid numbers of entities, background included.
+    - `tests`: names of test sets, as they occur in the names of their files.
+    - `objects`: function from features and number of entities to the objects' properties, used
+      where the record has the features `known`.
+    - `background`: number of entities, the first ones, that are background.
     """
 
     size: tuple[int, int]
@@ -45,7 +47,7 @@ class Layout:
 
 
 def tetrominoes(features: Features, k: int) -> dict[str, list[Any]]:
-    """Shape (a code), colour and (x, y) of the pieces."""
+    """Return shape (a code), colour and (x, y) of the pieces."""
     colours = _floats(features, "color", (k, 3))[1:]
     x, y = _floats(features, "x", (k,)), _floats(features, "y", (k,))
     return dict(
@@ -56,7 +58,7 @@ def tetrominoes(features: Features, k: int) -> dict[str, list[Any]]:
 
 
 def clevr(features: Features, k: int) -> dict[str, list[Any]]:
-    """Codes of size, material, shape and colour, (x, y, z) and rotation of the objects."""
+    """Return codes of size, material, shape and colour, (x, y, z) and rotation of the objects."""
     codes = {
         name: [str(code) for code in _bytes(features, name, (k,))[1:]]
         for name in ("size", "material", "shape", "color")
@@ -83,11 +85,11 @@ LAYOUTS = {
 }
 
 
-def records(dataset: str, sources: Sequence[Path]) -> Iterator[Record]:
-    """The records of files of a dataset."""
+def read_records(dataset: str, sources: Sequence[Path]) -> Iterator[Record]:
+    """Iterate over the records of TFRecord files of a dataset."""
     layout = LAYOUTS[dataset]
     counts: collections.Counter[str | None] = collections.Counter()  # a set may be in several files
-    for path, number, part, payload in payloads(files(sources, "*.tfrecord*")):
+    for path, number, part, payload in read_tfrecords(find_files(sources, "*.tfrecord*")):
         test = next((name for name in layout.tests if name in path.name), None)
         split = test or ("validation" if counts[test] < HELD_OUT else "train")
         make = functools.partial(_row, counts[test], payload, layout)
@@ -108,7 +110,7 @@ def _row(index: int, payload: bytes, layout: Layout) -> Row:
     present = np.any(masks, axis=(1, 2))[layout.background :]
     if "visibility" in features:
         visibility = present = _floats(features, "visibility", (k,))[layout.background :] > 0
-    return row(
+    return make_row(
         index,
         np.ascontiguousarray(image),
         mask,

@@ -1,6 +1,6 @@
-"""MultiShapeNet-Easy (Stelzner et al. 2021): pictures in folders, or TFRecords as TFDS writes them.
+"""MultiShapeNet-Easy (Stelzner et al. 2021): folders of PNGs, or TFRecords as TFDS writes them.
 
-Scenes have several views, each of which is a row.
+A scene has several views. Each is a row of its own.
 """
 
 import functools
@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 
 from . import wire
-from .example import features
-from .rows import Row, decode_image, decode_labels, row
-from .source import Record, files, payloads
+from .example import parse_example
+from .records import Record, find_files, read_tfrecords
+from .rows import Row, decode_image, decode_labels, make_row
 
 _IMAGE = re.compile(r"img_(\d+)_(\d+)\.png")
 _CAMERA = re.compile(r"(cameras/.+)/color_image")
@@ -21,9 +21,9 @@ _CAMERA = re.compile(r"(cameras/.+)/color_image")
 TRAIN, VALIDATION = 70_000, 15_000
 
 
-def records(dataset: str, sources: Sequence[Path]) -> Iterator[Record]:
-    """The views of the scenes, of whichever source this is."""
-    found = files(sources, "*.tfrecord*", "img_*_*.png")
+def read_records(dataset: str, sources: Sequence[Path]) -> Iterator[Record]:
+    """Iterate over the views of all scenes, from TFRecords if there are any, else from folders."""
+    found = find_files(sources, "*.tfrecord*", "img_*_*.png")
     if any(".tfrecord" in path.name for path in found):
         return _of_tfrecords([path for path in found if ".tfrecord" in path.name])
     return _of_folders(found)
@@ -46,16 +46,16 @@ def _of_folders(found: Sequence[Path]) -> Iterator[Record]:
 
 
 def _of_pictures(index: int, image: Path, mask: Path) -> Row:
-    return row(index, decode_image(image.read_bytes()), decode_labels(mask.read_bytes()))
+    return make_row(index, decode_image(image.read_bytes()), decode_labels(mask.read_bytes()))
 
 
 def _of_tfrecords(paths: Sequence[Path]) -> Iterator[Record]:
     index = 0
-    for path, number, part, payload in payloads(paths):
+    for path, number, part, payload in read_tfrecords(paths):
         split = next((s for s in ("validation", "test") if s in path.name), "train")
         name = f"{path}, record {number}"
         try:
-            found = features(payload)
+            found = parse_example(payload)
         except ValueError as error:
             raise ValueError(f"{name}: {error}") from error
         cameras = sorted(match[1] for name in found if (match := _CAMERA.fullmatch(name)))
@@ -79,4 +79,6 @@ def _of_camera(index: int, image: bytes, labels: memoryview | None, view: int) -
     if view >= len(maps):
         raise ValueError(f"it has {len(maps)} of instance_image, and more of color_image.")
     mask = decode_labels(maps[view]).astype(np.int64)
-    return row(index, decode_image(image), np.maximum(mask - 1, 0))  # there 1 is the background
+    return make_row(
+        index, decode_image(image), np.maximum(mask - 1, 0)
+    )  # there 1 is the background

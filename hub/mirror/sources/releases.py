@@ -1,11 +1,11 @@
-"""The releases: who reads them, and what their cards say of them."""
+"""The releases: what reads them, and what their cards say."""
 
 import dataclasses
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from . import clevrtex, multi_object, multishapenet, waymo
-from .source import Record
+from .records import Record
 
 PUBLISHED = ("train", "validation", "test")
 
@@ -14,9 +14,10 @@ PUBLISHED = ("train", "validation", "test")
 class Release:
     """A dataset as its publishers released it.
 
-    - `records`: (name, sources) → its records. `splits`: those that they can be in.
-    - `licence`: as the Hub calls it; `terms`: the same in a sentence.
-    - `may_be_public`: whether its terms let a copy be shared with anyone.
+    - `records`: function from the dataset's name and the sources to an iterator over records.
+    - `splits`: names of the splits that a record can be in.
+    - `licence`: its identifier on the Hub; `terms`: the same in a sentence.
+    - `may_be_public`: whether the licence allows a copy that anyone can read.
     """
 
     title: str
@@ -38,7 +39,7 @@ _HELD_OUT = (
 RELEASES = {
     "tetrominoes": Release(
         "Tetrominoes",
-        multi_object.records,
+        multi_object.read_records,
         splits=("train", "validation"),
         about=f"Three tetrominoes on black, 35×35 pixels. {_HELD_OUT}",
         homepage=_HOMEPAGE,
@@ -47,7 +48,7 @@ RELEASES = {
     ),
     "objects_room": Release(
         "Objects Room",
-        multi_object.records,
+        multi_object.read_records,
         splits=("train", "validation", *multi_object.LAYOUTS["objects_room"].tests),
         about="Objects in a room, 64×64 pixels. Labels 0 to 3 are sky, floor and walls. "
         f"{_HELD_OUT} The three test sets are splits of their own.",
@@ -57,7 +58,7 @@ RELEASES = {
     ),
     "clevr": Release(
         "CLEVR with masks",
-        multi_object.records,
+        multi_object.read_records,
         splits=("train", "validation"),
         about=f"Three to ten solids on grey ground, 240×320 pixels. {_HELD_OUT}",
         homepage=_HOMEPAGE,
@@ -67,7 +68,7 @@ RELEASES = {
     ),
     "clevrtex": Release(
         "CLEVRTex",
-        clevrtex.records,
+        clevrtex.read_records,
         splits=PUBLISHED
         + tuple(f"{v}_{s}" for v in clevrtex.VARIANTS[1:-1] for s in PUBLISHED)
         + ("outd_test",),
@@ -80,7 +81,7 @@ RELEASES = {
     ),
     "multishapenet_easy": Release(
         "MultiShapeNet-Easy",
-        multishapenet.records,
+        multishapenet.read_records,
         splits=PUBLISHED,
         about="Chairs, tables and cabinets of ShapeNet, 240×320 pixels (Stelzner et al. 2021). "
         "Every view of a scene is a row.",
@@ -91,7 +92,7 @@ RELEASES = {
     ),
     "waymo_open": Release(
         "Waymo Open, front camera",
-        waymo.records,
+        waymo.read_records,
         splits=PUBLISHED,
         about="Frames of the front camera (Sun et al. 2020), the JPEGs as they were released. "
         "Labels are instances. In `validation` are frames with at least two of them.",

@@ -1,6 +1,6 @@
-"""The canonical row of a scene: what every dataset becomes, on disk and on the Hub.
+"""The row of a scene: the format of every dataset, on disk and on the Hub.
 
-A row is a dictionary of `FEATURES`. Pictures are encoded, so that a row is as small as its file.
+A row is a dictionary with the columns of `features`. Its image and its label map are encoded.
 """
 
 import functools
@@ -18,26 +18,33 @@ if TYPE_CHECKING:
 
 Row = dict[str, Any]
 
-NAMED = "shape", "color", "material", "size"  # of an object, in words or in the source's codes
-LARGEST_LABEL = 255
+NAMED_PROPERTIES = (
+    "shape",
+    "color",
+    "material",
+    "size",
+)  # of an object, in words or in the source's codes
+MAX_LABEL = 255
 _PNG = b"\x89PNG\r\n\x1a\n"
 
 
 @functools.cache
 def features() -> "Features":
-    """The columns.
+    """Return the columns of a row.
 
-    - `image`: RGB, as PNG, or as the JPEG that the source has. `mask`: PNG of one byte a pixel, the
-      label map, 0 the background; null where there is none (`has_mask`).
-    - `index`: the scene's number in its source. `num_objects`: how many, but for the background.
-    - `visibility` and the lists of `objects` describe labels 1, 2, …, and are empty where the
-      source does not; `position` is (x, y) or (x, y, z) in the source's units, `rotation` likewise.
-    - `overlap_pixels`, `uncovered_pixels`: in how many pixels several masks of the source, or none,
-      are set; there the first one wins, or the pixel becomes background.
+    - `image`: RGB, as PNG, or as JPEG if the source has that.
+    - `mask`: the label map as 8-bit PNG, 0 for the background; null unless `has_mask`.
+    - `index`: number of the scene in its source.
+    - `num_objects`: number of objects, background excluded.
+    - `visibility`: whether labels 1, 2, … can be seen; empty if the source does not say.
+    - `objects`: a list for each property, with the values of labels 1, 2, …; empty if the source
+      does not have it. `position`, (x, y) or (x, y, z), and `rotation` are in the source's units.
+    - `overlap_pixels`: number of pixels with several masks in the source; the first mask is taken.
+    - `uncovered_pixels`: number of pixels with none; they become background.
     """
     from datasets import Features, Image, List, Value
 
-    named = {name: List(Value("string")) for name in NAMED}
+    named = {name: List(Value("string")) for name in NAMED_PROPERTIES}
     places = {"position": List(List(Value("float32"))), "rotation": List(Value("float32"))}
     return Features(
         image=Image(),
@@ -52,7 +59,7 @@ def features() -> "Features":
     )
 
 
-def row(
+def make_row(
     index: int,
     image: UInt8[np.ndarray, "h w 3"] | bytes,
     mask: np.ndarray | None,
@@ -63,43 +70,45 @@ def row(
     overlap_pixels: int = 0,
     uncovered_pixels: int = 0,
 ) -> Row:
-    """A row of `features()`.
+    """Make a row; see `features` for its columns.
 
-    - `image`: pixels, or an encoded picture that is kept as it is.
-    - `mask`: integer labels, (h, w); `None` where the source has none.
-    - `num_objects`: by default the labels in the mask, but for 0.
+    - `image`: pixels, or an encoded image that is kept as it is.
+    - `mask`: integer labels, (h, w); `None` if the source has none.
+    - `num_objects`: by default the number of labels in the mask other than 0.
 
-    Raises a `ValueError` for labels outside 0 … 255 and for a mask of another size than the image.
+    Raises a `ValueError` if labels are outside 0 … 255, or if the mask is of another size than the
+    image.
     """
     pixels = decode_image(image) if isinstance(image, bytes) else image
     if mask is not None:
         if mask.shape != pixels.shape[:2]:
             raise ValueError(f"its mask is {_size(mask)}, its image {_size(pixels)}.")
-        if mask.size and not (mask.min() >= 0 and mask.max() <= LARGEST_LABEL):
+        if mask.size and not (mask.min() >= 0 and mask.max() <= MAX_LABEL):
             raise ValueError(
-                f"its labels go from {mask.min()} to {mask.max()}; a mask holds 0 to "
-                f"{LARGEST_LABEL}."
+                f"its labels go from {mask.min()} to {mask.max()}; a mask holds 0 to {MAX_LABEL}."
             )
         mask = mask.astype(np.uint8)
     if num_objects is None:
         num_objects = 0 if mask is None else int(np.count_nonzero(np.unique(mask)))
     known = {name: list(values) for name, values in (objects or {}).items()}
     return dict(
-        image=_encoded(image if isinstance(image, bytes) else png(pixels)),
-        mask=None if mask is None else _encoded(png(mask)),
+        image=_image_cell(image if isinstance(image, bytes) else encode_png(pixels)),
+        mask=None if mask is None else _image_cell(encode_png(mask)),
         index=index,
         num_objects=num_objects,
         has_mask=mask is not None,
         visibility=[bool(v) for v in visibility],
-        objects={name: known.get(name, []) for name in (*NAMED, "position", "rotation")},
+        objects={name: known.get(name, []) for name in (*NAMED_PROPERTIES, "position", "rotation")},
         overlap_pixels=overlap_pixels,
         uncovered_pixels=uncovered_pixels,
     )
 
 
 def label_map(masks: Bool[np.ndarray, "k h w"]) -> tuple[UInt8[np.ndarray, "h w"], int, int]:
-    """One label a pixel from a mask for each entity, and the numbers of pixels with several and
-    with none. The first entity wins; a pixel of none becomes 0. At most 256 entities.
+    """Return the label map of one mask for each entity, at most 256.
+
+    The first entity of a pixel is taken, and 0 if there is none. Also returns how many pixels have
+    several entities, and how many none.
     """
     labels = np.zeros(masks.shape[1:], np.uint8)
     count = np.zeros_like(labels)
@@ -109,30 +118,30 @@ def label_map(masks: Bool[np.ndarray, "k h w"]) -> tuple[UInt8[np.ndarray, "h w"
     return labels, int(np.count_nonzero(count > 1)), int(np.count_nonzero(count == 0))
 
 
-def png(pixels: UInt8[np.ndarray, "h w *c"]) -> bytes:
-    """Pixels of RGB or of labels as PNG, without loss."""
+def encode_png(pixels: UInt8[np.ndarray, "h w *c"]) -> bytes:
+    """Encode RGB pixels or a label map as PNG."""
     buffer = io.BytesIO()
     Image.fromarray(pixels).save(buffer, "png")
     return buffer.getvalue()
 
 
 def decode_image(data: bytes) -> UInt8[np.ndarray, "h w 3"]:
-    """The pixels of an encoded picture, without transparency.
+    """Decode an image; an alpha channel is dropped.
 
-    Raises a `ValueError` if it is none, or damaged.
+    Raises a `ValueError` if the data is no image or damaged.
     """
-    picture = _opened(data, "image")
-    picture = picture if picture.mode == "RGB" else picture.convert("RGB")
-    pixels = np.frombuffer(picture.tobytes(), np.uint8)
-    return pixels.reshape(picture.height, picture.width, 3)
+    image = _open_image(data, "image")
+    image = image if image.mode == "RGB" else image.convert("RGB")
+    pixels = np.frombuffer(image.tobytes(), np.uint8)
+    return pixels.reshape(image.height, image.width, 3)
 
 
 def decode_labels(data: bytes) -> np.ndarray:
-    """The values of an encoded label map, (h, w): of a palette the indices, not its colours.
+    """Decode a label map, (h, w): of a palette the indices, not the colours.
 
-    Raises a `ValueError` if it is none, or damaged.
+    Raises a `ValueError` if the data is no image of one channel or damaged.
     """
-    labels = np.array(_opened(data, "mask"))
+    labels = np.array(_open_image(data, "mask"))
     depth, colour = data[24:26] if data.startswith(_PNG) else (8, 0)
     if colour == 0 and depth in (2, 4):  # of greys, which come enlarged to 0 … 255
         labels //= 255 // (2**depth - 1)
@@ -141,21 +150,22 @@ def decode_labels(data: bytes) -> np.ndarray:
     return labels
 
 
-def _opened(data: bytes, what: str) -> Image.Image:
+def _open_image(data: bytes, what: str) -> Image.Image:
     _check_png(data, what)
     try:
-        picture = Image.open(io.BytesIO(data))
-        picture.load()
+        image = Image.open(io.BytesIO(data))
+        image.load()
     except UnidentifiedImageError as error:
         raise ValueError(f"its {what} is no picture.") from error
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise ValueError(f"its {what} is damaged or no picture ({error}).") from error
-    return picture
+    return image
 
 
 def _check_png(data: bytes, what: str) -> None:
-    """A `ValueError` if a part of a PNG is not what its checksum says, which Pillow does not look
-    at where pixels are.
+    """Raise a `ValueError` if a chunk of a PNG does not match its checksum.
+
+    Pillow does not check that of chunks with pixels.
     """
     place = len(_PNG)
     while data.startswith(_PNG):
@@ -170,7 +180,7 @@ def _check_png(data: bytes, what: str) -> None:
         place = end
 
 
-def _encoded(data: bytes) -> dict[str, Any]:
+def _image_cell(data: bytes) -> dict[str, Any]:
     return {"bytes": data, "path": None}
 
 

@@ -1,4 +1,4 @@
-"""TFRecord files without TensorFlow: plain, GZIP or ZLIB, in constant memory, checked.
+"""TFRecord files without TensorFlow: plain, GZIP or ZLIB, in constant memory, checksums checked.
 
 A record is its length (u64), the masked CRC-32C of that (u32), the payload, and the payload's
 (u32), little-endian.
@@ -20,14 +20,14 @@ _CHUNK = 1 << 18  # bytes read or unpacked at once
 _GROUP = 1 << 20  # bytes of records that the unpacking thread hands over at once
 _AHEAD = 4  # groups unpacked while others are looked at
 _ANY = 47  # for zlib: GZIP or ZLIB, whichever it is
-_MOST = 1 << 29  # bytes of a record; a frame of Waymo has a hundredth of that
+_MAX_BYTES = 1 << 29  # bytes of a record; a frame of Waymo has a hundredth of that
 
 
-def records(path: Path) -> Iterator[tuple[int, bytes]]:
-    """The payloads of a file, each with the bytes of the file that are behind it, or nearly.
+def read_records(path: Path) -> Iterator[tuple[int, bytes]]:
+    """Iterate over the payloads of a file, each after the number of bytes read so far.
 
     Raises a `ValueError` that names the file and the record, counted from 0, if the file is cut
-    off, a checksum is wrong, or it is no TFRecord at all.
+    off, a checksum is wrong, or it is no TFRecord file.
     """
     # To hand a record over to another thread takes as long as to unpack a small one.
     groups = batched(_records(path), _GROUP, lambda record: len(record[1]))
@@ -54,7 +54,7 @@ def _records(path: Path) -> Iterator[tuple[int, bytes]]:
                     raise ValueError(
                         "its length is damaged" if count else "the file holds no TFRecords"
                     )
-                if length > _MOST:
+                if length > _MAX_BYTES:
                     raise ValueError(f"it claims {length:,} bytes, more than any has")
                 payload = take(length, f"its {length:,} bytes")
                 if masked_crc(payload) != int.from_bytes(take(4, "its checksum"), "little"):
@@ -66,13 +66,13 @@ def _records(path: Path) -> Iterator[tuple[int, bytes]]:
 
 
 def masked_crc(data: bytes) -> int:
-    """The checksum of the format: CRC-32C, rotated by 15 bits, and a constant added."""
+    """Return the checksum of the format: CRC-32C, rotated by 15 bits, plus a constant."""
     crc = _library("google_crc32c").value(data)
     return (((crc >> 15) | (crc << 17)) + 0xA282EAD8) & 0xFFFFFFFF
 
 
 def _zlib() -> ModuleType:
-    """Twice as fast as Python's, with the same functions."""
+    """Return zlib-ng, which is twice as fast as Python's zlib and has the same functions."""
     return _library("zlib_ng.zlib_ng")
 
 
@@ -87,7 +87,7 @@ def _library(name: str) -> ModuleType:
 
 
 def _unpacked(file: io.FileIO) -> io.BufferedReader:
-    """What a file holds, which may be compressed."""
+    """Open the contents of a file, decompressed if need be."""
     start = file.read(_HEADER.size)
     file.seek(0)
     raw = _Inflated(file) if _is_compressed(start) else file
@@ -95,7 +95,7 @@ def _unpacked(file: io.FileIO) -> io.BufferedReader:
 
 
 def _is_compressed(start: bytes) -> bool:
-    """Whether it begins as GZIP or ZLIB do, and not with a length and its checksum."""
+    """Return whether a file starts like GZIP or ZLIB, and not with a length and its checksum."""
     is_record = len(start) == _HEADER.size and masked_crc(start[:8]) == int.from_bytes(
         start[8:], "little"
     )
@@ -104,9 +104,7 @@ def _is_compressed(start: bytes) -> bool:
 
 
 class _Inflated(io.RawIOBase):
-    """What streams of GZIP or ZLIB hold, one after the other. Each ends with a checksum of its own,
-    which zlib looks at.
-    """
+    """The contents of concatenated GZIP or ZLIB streams; zlib checks the checksum of each."""
 
     def __init__(self, file: io.FileIO):
         self._file, self._stream, self._rest = file, _zlib().decompressobj(_ANY), b""

@@ -1,6 +1,6 @@
 """Waymo Open (Sun et al. 2020), the front camera: parquet files of v2, TFRecords of v1.4.
 
-Pictures stay the JPEGs that they are. Label = panoptic label modulo its divisor: the instance.
+Images stay JPEGs. A label is the panoptic label modulo its divisor: the instance.
 """
 
 import contextlib
@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from . import wire
-from .rows import Row, decode_labels, row
-from .source import Record, files, payloads
+from .records import Record, find_files, read_tfrecords
+from .rows import Row, decode_labels, make_row
 
 if TYPE_CHECKING:
     from pyarrow.parquet import ParquetFile
@@ -29,13 +29,13 @@ SPLITS = {"training": "train", "validation": "validation"}
 SPLITS |= dict.fromkeys(("testing", "testing_3d_camera_only_detection"), "test")
 
 
-def records(dataset: str, sources: Sequence[Path]) -> Iterator[Record]:
-    """The frames of the front camera, in the order of the files.
+def read_records(dataset: str, sources: Sequence[Path]) -> Iterator[Record]:
+    """Iterate over the frames of the front camera, in the order of the files.
 
-    The split is that of the publisher's folders, the nearest one above a file, else `train`. To
-    validate on are frames with at least two labels.
+    The split is given by the nearest of the publisher's folders above a file, and `train` without
+    one. `validation` has only frames with at least two labels.
     """
-    found = files(sources, "*.parquet", "*.tfrecord*")
+    found = find_files(sources, "*.parquet", "*.tfrecord*")
     tables = [path for path in found if path.suffix == ".parquet"]
     frames = _of_tables(tables) if tables else _of_frames(found)
     counts: dict[str, int] = {}
@@ -45,7 +45,7 @@ def records(dataset: str, sources: Sequence[Path]) -> Iterator[Record]:
         yield Record(name, split, part, functools.partial(_row, index, image, label, split))
 
 
-# Of the pictures and labels of a damaged table, which may be anything, `_row` takes care.
+# Images and labels of a damaged table may be anything: `_row` checks them.
 Frame = tuple[Path, str, float, Any, tuple[Any, Any] | None]
 
 
@@ -67,7 +67,7 @@ def _row(index: int, image: Any, label: tuple[Any, Any] | None, split: str) -> R
         mask = decode_labels(panoptic).astype(np.int64) % divisor
     if split == "validation" and (mask is None or len(np.unique(mask)) < MIN_LABELS):
         return None
-    return row(index, image, mask)
+    return make_row(index, image, mask)
 
 
 def _of_tables(paths: Sequence[Path]) -> Iterator[Frame]:
@@ -101,7 +101,7 @@ def _of_tables(paths: Sequence[Path]) -> Iterator[Frame]:
 
 @contextlib.contextmanager
 def _parquet(path: Path) -> Iterator["ParquetFile"]:
-    """The file; what is wrong with it becomes a `ValueError` that names it."""
+    """Open a parquet file. Errors become a `ValueError` that names it."""
     from pyarrow import ArrowException
     from pyarrow.parquet import ParquetFile
 
@@ -113,7 +113,7 @@ def _parquet(path: Path) -> Iterator["ParquetFile"]:
 
 
 def _labelled(paths: Sequence[Path]) -> dict[tuple[Any, ...], tuple[Path, int]]:
-    """Where the label of a frame is: the file and the row."""
+    """Return the file and the row of each frame's label, by the frame's key."""
     found = {}
     for path in paths:
         with _parquet(path) as file:
@@ -129,13 +129,13 @@ def _label(path: Path, number: int) -> tuple[Any, Any]:
 
 @functools.lru_cache(maxsize=2)
 def _labels(path: Path) -> list[dict[str, Any]]:
-    """The labels of a file, which has those of one drive of twenty seconds."""
+    """Read the labels of a file, those of one drive of twenty seconds."""
     with _parquet(path) as file:
         return file.read(list(LABELS)).to_pylist()
 
 
 def _of_frames(paths: Sequence[Path]) -> Iterator[Frame]:
-    for path, number, part, payload in payloads(paths):
+    for path, number, part, payload in read_tfrecords(paths):
         name = f"{path}, record {number}"
         try:
             images = [v for n, v in wire.fields(memoryview(payload)) if n == 4]

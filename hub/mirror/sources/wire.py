@@ -1,4 +1,4 @@
-"""Protocol buffers, as far as the datasets use them: fields on the wire, without a schema."""
+"""The wire format of protocol buffers, without a schema, as far as the datasets use it."""
 
 from collections.abc import Iterator
 
@@ -15,9 +15,9 @@ _EXPECTED = np.frombuffer(b"\x0a\x01\x00" * _PERIOD, np.uint64)
 
 
 def fields(message: memoryview) -> Iterator[tuple[int, int | memoryview]]:
-    """The number and value of each field: an integer, or the bytes of anything else.
+    """Iterate over the fields of a message: number, and integer or bytes.
 
-    Raises a `ValueError` where the bytes are no message.
+    Raises a `ValueError` if the bytes are no message.
     """
     place = 0
     while place < len(message):
@@ -40,7 +40,7 @@ def fields(message: memoryview) -> Iterator[tuple[int, int | memoryview]]:
 
 
 def submessage(message: memoryview, number: int) -> memoryview:
-    """The last value of a field that holds bytes; empty if there is none."""
+    """Return the last value of a field of bytes, empty if there is none."""
     found = memoryview(b"")
     for field, value in fields(message):
         if field == number and isinstance(value, memoryview):
@@ -49,13 +49,15 @@ def submessage(message: memoryview, number: int) -> memoryview:
 
 
 def strings(values: memoryview) -> list[bytes]:
-    """A list of byte strings (`BytesList`)."""
+    """Decode a `BytesList`."""
     return [bytes(v) for n, v in fields(values) if n == 1 and isinstance(v, memoryview)]
 
 
 def one_byte_strings(values: memoryview) -> UInt8[np.ndarray, " n"]:
-    """A list of byte strings, end to end. Quick if each is one byte, as multi_object_datasets has a
-    pixel: they are found by their place.
+    """Decode a `BytesList` to its concatenated bytes.
+
+    It is fast if each string is one byte, as in multi_object_datasets: then every third byte is
+    one of them.
     """
     data = np.frombuffer(values, np.uint8)
     if len(data) % 3 == 0 and _all_of_one_byte(data):
@@ -64,7 +66,7 @@ def one_byte_strings(values: memoryview) -> UInt8[np.ndarray, " n"]:
 
 
 def floats(values: memoryview) -> Shaped[np.ndarray, " n"]:
-    """A list of 32-bit floats (`FloatList`), packed or not."""
+    """Decode a `FloatList`, packed or not."""
     parts = [bytes(v) for n, v in fields(values) if n == 1 and isinstance(v, memoryview)]
     joined = b"".join(parts)
     if len(joined) % 4:

@@ -11,8 +11,8 @@ import pytest
 from PIL import Image
 
 from hub.mirror import FolderTarget, mirror
-from hub.mirror.sources import fingerprints, records, rows
-from hub.mirror.sources.tfrecord import records as tfrecords
+from hub.mirror.sources import fingerprints, read_records, read_rows
+from hub.mirror.sources.tfrecord import read_records as tfrecords
 from training.data import load
 
 from . import releases
@@ -28,8 +28,8 @@ def test_hidden_files_are_no_part_of_a_release(tmp_path):
     (tmp_path / ".DS_Store").write_bytes(b"desktop")
     shutil.copytree(tmp_path / "tex", tmp_path / ".tex")
     assert fingerprints([tmp_path]) == before
-    assert len(list(records("tetrominoes", [tmp_path]))) == 4
-    assert len(list(records("clevrtex", [tmp_path]))) == 3
+    assert len(list(read_records("tetrominoes", [tmp_path]))) == 4
+    assert len(list(read_records("clevrtex", [tmp_path]))) == 3
 
 
 def test_links_to_folders_are_followed_also_in_a_circle(tmp_path):
@@ -38,7 +38,7 @@ def test_links_to_folders_are_followed_also_in_a_circle(tmp_path):
     here.mkdir()
     (here / "clevrtex_full").symlink_to(there / "clevrtex_full")
     (there / "clevrtex_full/back").symlink_to(there)
-    assert len(list(records("clevrtex", [here]))) == 3
+    assert len(list(read_records("clevrtex", [here]))) == 3
     names, _ = fingerprints([here])
     (there / "clevrtex_full/0/CLEVRTEX_full_000009.png").write_bytes(b"new")
     assert fingerprints([here])[0] != names
@@ -50,14 +50,14 @@ def test_of_many_links_to_a_folder_the_first_is_followed(tmp_path):
     (tmp_path / "links").mkdir()
     for name in names:
         (tmp_path / "links" / name).symlink_to(source)
-    found = [record.name for record in records("clevrtex", [tmp_path / "links"])]
+    found = [record.name for record in read_records("clevrtex", [tmp_path / "links"])]
     assert len(found) == 3 and all(
         f"/links/000/{n}/" in f for n, f in zip("001", found, strict=True)
     )
 
 
 def splits(*sources):
-    return {record.split for record in records("waymo_open", sources)}
+    return {record.split for record in read_records("waymo_open", sources)}
 
 
 def test_waymos_split_is_the_nearest_folder_wherever_it_is_named_from(tmp_path, monkeypatch):
@@ -87,7 +87,7 @@ def test_a_table_in_which_images_and_labels_are_joined(tmp_path):
     shutil.rmtree(folder)
     folder.mkdir()
     pq.write_table(joined, folder / "joined.parquet")
-    found = list(rows("waymo_open", [folder], "train"))
+    found = list(read_rows("waymo_open", [folder], "train"))
     assert [row["has_mask"] for row in found] == [label is not None for label in labels]
 
 
@@ -110,7 +110,7 @@ def test_a_view_without_labels_is_named(tmp_path):
     features["cameras/a/instance_image"] = byte_list([encoded(label)])
     path = tfrecord(tmp_path / "easy-train.tfrecord", [example(features)], "plain")
     with pytest.raises(ValueError, match="record 0, cameras/a: it has 1 of instance_image, and mo"):
-        list(rows("multishapenet_easy", [path], "train"))
+        list(read_rows("multishapenet_easy", [path], "train"))
 
 
 @pytest.mark.parametrize("name", ["run[1]", "r*n1", "file:", "a b#%", "{x}", "~", "ü'\"", b"b\xff"])

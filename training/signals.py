@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM as a question that a loop asks when it is ready for the answer."""
+"""Deferring Ctrl-C and SIGTERM until a loop is ready for them."""
 
 import contextlib
 import signal
@@ -6,8 +6,11 @@ from collections.abc import Callable, Iterator
 
 
 @contextlib.contextmanager
-def interruption() -> Iterator[Callable[[], int]]:
-    """While the block runs, Ctrl-C and SIGTERM only set a number to ask for; twice, they kill."""
+def defer_signals() -> Iterator[Callable[[], int]]:
+    """Defer Ctrl-C and SIGTERM in the block; the second one ends the program.
+
+    Yields a function that returns the number of the signal that came, 0 if none did.
+    """
     caught = [0]
 
     def catch(number: int, _: object) -> None:

@@ -121,9 +121,9 @@ def test_a_frame_that_moves_changes_no_other_slots_picture(small, seed, frames, 
 )
 def test_a_frame_that_moves_moves_its_picture(model, seed, frames, slot, shift):
     config, frames = model.config, used(frames, model.symmetry)
-    cell = config.image_size[0] // model.decoder.seed[0]
+    cell = config.image_size[0] // model.decoder.grid_size[0]
     step = np.zeros((SLOTS, 2), np.float32)
-    step[slot] = 2 * np.array(shift) / (np.array(model.decoder.seed) - 1)
+    step[slot] = 2 * np.array(shift) / (np.array(model.decoder.grid_size) - 1)
     here, there = (
         decoded(model, slots_from(seed), f) for f in (frames, frames.moved(shift=jnp.asarray(step)))
     )

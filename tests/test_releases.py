@@ -12,11 +12,11 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from hub.mirror import FolderTarget, decode_image, decode_labels, features, mirror, row
-from hub.mirror.sources import records, rows, waymo
-from hub.mirror.sources.rows import LARGEST_LABEL, label_map
+from hub.mirror import FolderTarget, decode_image, decode_labels, features, make_row, mirror
+from hub.mirror.sources import read_records, read_rows, waymo
+from hub.mirror.sources.rows import MAX_LABEL, label_map
 from hub.mirror.sources.tfrecord import masked_crc
-from hub.mirror.sources.tfrecord import records as tfrecords
+from hub.mirror.sources.tfrecord import read_records as tfrecords
 
 from . import releases
 from .releases import RELEASES, example, field, multi_object, pixels, tfrecord
@@ -25,7 +25,7 @@ from .releases import RELEASES, example, field, multi_object, pixels, tfrecord
 @pytest.mark.parametrize("name", RELEASES)
 def test_rows_hold_the_pixels_and_labels_of_the_source(released, name):
     dataset, split, source, images, labels = released[name]
-    found = list(rows(dataset, [source], split))
+    found = list(read_rows(dataset, [source], split))
     assert len(found) == len(images)
     for given, image, label in zip(found, images, labels, strict=True):
         np.testing.assert_array_equal(decode_image(given["image"]["bytes"]), image)
@@ -38,19 +38,19 @@ def test_rows_hold_the_pixels_and_labels_of_the_source(released, name):
 
 def test_what_is_known_of_objects_is_kept(released):
     dataset, split, source, *_ = released["tetrominoes"]
-    third = list(rows(dataset, [source], split))[2]
+    third = list(read_rows(dataset, [source], split))[2]
     assert third["index"] == 2 and third["visibility"] == [True, True, False]
     assert third["num_objects"] == 2
     assert third["objects"]["position"] == [[1.5, 1.5], [2.5, 2.5], [3.5, 3.5]]
     assert third["objects"]["color"] == ["green", "blue", "red"]
     assert third["objects"]["shape"] == ["1.5", "2.5", "3.5"]
     dataset, split, source, *_ = released["clevr"]
-    first = next(rows(dataset, [source], split))
+    first = next(read_rows(dataset, [source], split))
     assert first["objects"]["material"] == [str(code) for code in range(1, 11)]
     assert first["objects"]["position"][3] == [1.0, 1.0, 1.0]
     assert first["objects"]["rotation"][-1] == 2.5
     dataset, split, source, *_ = released["clevrtex"]
-    first = next(rows(dataset, [source], split))
+    first = next(read_rows(dataset, [source], split))
     assert first["objects"]["size"] == ["large"] * 3 and first["num_objects"] == 3
     assert first["objects"]["position"][0] == [0.5, 1.0, 2.0]
 
@@ -65,7 +65,7 @@ def test_the_first_mask_wins_and_the_rest_is_counted():
 
 def test_overlap_and_uncovered_pixels_are_those_of_the_masks(tmp_path):
     path, _, _ = multi_object("tetrominoes", tmp_path, count=1)
-    (found,) = rows("tetrominoes", [path], "validation")
+    (found,) = read_rows("tetrominoes", [path], "validation")
     assert 0 < found["overlap_pixels"] < 35 * 35 and 0 < found["uncovered_pixels"] < 35 * 35
 
 
@@ -82,21 +82,21 @@ def test_overlap_and_uncovered_pixels_are_those_of_the_masks(tmp_path):
 )
 def test_published_splits_of_clevrtex(tmp_path, dataset, variant, index, split):
     source, _, _ = releases.clevrtex(tmp_path, variant, count=1, first=index)
-    (found,) = records(dataset, [source])
+    (found,) = read_records(dataset, [source])
     assert found.split == split and found.row()["index"] == index
 
 
 def test_the_first_hundred_records_are_for_validation(tmp_path):
     path, _, _ = multi_object("tetrominoes", tmp_path, count=103)
-    splits = [record.split for record in records("tetrominoes", [path])]
+    splits = [record.split for record in read_records("tetrominoes", [path])]
     assert splits == ["validation"] * 100 + ["train"] * 3
-    assert [row["index"] for row in rows("tetrominoes", [path], "train")] == [100, 101, 102]
+    assert [row["index"] for row in read_rows("tetrominoes", [path], "train")] == [100, 101, 102]
 
 
 def test_frames_to_validate_on_have_two_labels(tmp_path):
     for source in (releases.waymo_tables, releases.waymo_frames):
         path, images, _ = source(tmp_path / source.__name__, name="validation")
-        found = list(rows("waymo_open", [path], "validation"))
+        found = list(read_rows("waymo_open", [path], "validation"))
         assert len(found) == len(images) / 2 and all(row["has_mask"] for row in found)
 
 
@@ -162,7 +162,7 @@ def test_values_that_are_no_strings_of_one_byte(tmp_path):
     path = tfrecord(
         tmp_path / "some", [example(dict(image=whole, mask=pixels(np.ones(4 * 35**2))))]
     )
-    (found,) = rows("tetrominoes", [path], "validation")
+    (found,) = read_rows("tetrominoes", [path], "validation")
     np.testing.assert_array_equal(decode_image(found["image"]["bytes"]).reshape(-1), image)
 
 
@@ -182,7 +182,7 @@ def test_values_that_are_no_strings_of_one_byte(tmp_path):
 def test_a_file_of_another_dataset_is_said_to_be_one(released, dataset, name, message):
     with pytest.raises(ValueError, match=message):
         for split in ("validation", "train", "test"):
-            list(rows(dataset, [released[name][2]], split))
+            list(read_rows(dataset, [released[name][2]], split))
 
 
 def test_a_label_above_255_is_refused(tmp_path):
@@ -195,8 +195,8 @@ def test_a_label_above_255_is_refused(tmp_path):
     with pytest.raises(
         ValueError, match=f"{path}, record 0: its labels go from 256 to 256; a mask"
     ):
-        list(rows("waymo_open", [path], "train"))
-    assert row(0, np.zeros((2, 2, 3), np.uint8), np.full((2, 2), LARGEST_LABEL))["has_mask"]
+        list(read_rows("waymo_open", [path], "train"))
+    assert make_row(0, np.zeros((2, 2, 3), np.uint8), np.full((2, 2), MAX_LABEL))["has_mask"]
 
 
 def test_what_is_missing_or_damaged_in_a_folder_is_named(tmp_path):
@@ -214,7 +214,7 @@ def test_what_is_missing_or_damaged_in_a_folder_is_named(tmp_path):
         (lambda: described.write_text(json.dumps({})), "objects"),
     ):
         break_it()
-        made = rows("clevrtex", [source], "test")
+        made = read_rows("clevrtex", [source], "test")
         if message is None:
             assert len(list(made)) == 3
             continue
@@ -228,7 +228,7 @@ def test_to_look_at_some_of_a_file_leaves_no_thread(tmp_path):
 
     path, _, _ = multi_object("tetrominoes", tmp_path, count=50)
     before = threading.active_count()
-    assert len(list(itertools.islice(rows("tetrominoes", [path], "validation"), 3))) == 3
+    assert len(list(itertools.islice(read_rows("tetrominoes", [path], "validation"), 3))) == 3
     assert threading.active_count() == before
 
 
@@ -274,12 +274,12 @@ def test_a_set_in_several_files_has_its_first_hundred_records_for_validation(tmp
     for part in range(2):
         name = f"tetrominoes_train.tfrecords-0000{part}-of-00002"
         path, _, _ = multi_object("tetrominoes", tmp_path, count=70, name=name, seed=part)
-    found = list(records("tetrominoes", [tmp_path, path]))  # of which it is taken once
+    found = list(read_records("tetrominoes", [tmp_path, path]))  # of which it is taken once
     assert [record.split for record in found] == ["validation"] * 100 + ["train"] * 40
     assert [record.row()["index"] for record in found[98:]] == list(range(98, 140))
     (tmp_path / "more.tfrecords").touch()
     with pytest.raises(ValueError, match=r"more.tfrecords is empty; was it down"):
-        next(records("tetrominoes", [tmp_path]))
+        next(read_records("tetrominoes", [tmp_path]))
 
 
 def spoilt(path, change):
@@ -311,7 +311,7 @@ def test_a_table_that_is_not_as_released_is_named(tmp_path, message):
     folder, _, _ = releases.waymo_tables(tmp_path)
     spoilt(folder / f"camera_{kind}/drive.parquet", change)
     with pytest.raises(ValueError, match=f"{folder}/camera_.*/drive.parquet.* {message}"):
-        list(rows("waymo_open", [folder], "train"))
+        list(read_rows("waymo_open", [folder], "train"))
 
 
 @pytest.mark.parametrize("kind", ["image", "segmentation"])
@@ -321,7 +321,7 @@ def test_a_table_that_is_cut_off_is_named(tmp_path, kind, left):
     path = folder / f"camera_{kind}/drive.parquet"
     path.write_bytes(path.read_bytes()[:left])
     with pytest.raises(ValueError, match=f"{path} is damaged or no parquet"):
-        list(rows("waymo_open", [folder], "train"))
+        list(read_rows("waymo_open", [folder], "train"))
 
 
 def test_a_row_that_no_column_holds_is_named(tmp_path):
@@ -345,4 +345,4 @@ def test_a_record_that_is_no_message_is_named(tmp_path):
         ("clevr", "validation"),
     ):
         with pytest.raises(ValueError, match=f"{path}, record 0: "):
-            list(rows(dataset, [path], split))
+            list(read_rows(dataset, [path], split))

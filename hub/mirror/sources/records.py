@@ -1,4 +1,4 @@
-"""What a reader of an original release gives: records that become rows when asked to."""
+"""Records of a release, which are decoded to rows on demand; the files that they are in."""
 
 import dataclasses
 import os
@@ -11,28 +11,32 @@ from .rows import Row
 
 @dataclasses.dataclass(frozen=True)
 class Record:
-    """One record of a release, not looked into yet: to skip it costs no more than to read it.
+    """One record of a release, not decoded yet.
 
-    - `name`: file and number, for errors. `split`: the one it is in.
-    - `part`: how much of the source is behind it, from 0 to 1.
-    - `make`: its row; `None` if it is left out of the split. A `ValueError` if it is damaged.
+    - `name`: its file and number, for messages.
+    - `split`: the split that it is in.
+    - `fraction`: share of the source that has been read before it, 0 to 1.
+    - `make`: function that decodes its row; `None` for a record that its split leaves out. Raises
+      a `ValueError` if the record is damaged.
     """
 
     name: str
     split: str
-    part: float
+    fraction: float
     make: Callable[[], Row | None]
 
     def row(self) -> Row | None:
-        """Its row; a `ValueError` that names the record if there is something wrong with it."""
+        """Decode the row. Raises a `ValueError` that names the record if it is damaged."""
         try:
             return self.make()
         except (ValueError, KeyError, IndexError, TypeError, RecursionError, OSError) as error:
             raise ValueError(f"{self.name}: {error}") from error
 
 
-def files(sources: Sequence[Path], *patterns: str) -> list[Path]:
-    """The files among the sources, and those in folders among them that match a pattern, each once.
+def find_files(sources: Sequence[Path], *patterns: str) -> list[Path]:
+    """Return the sources that are files, and the files in those that are folders, each once.
+
+    - `patterns`: of the names of files in folders, such as `*.png`.
 
     Raises a `ValueError` if there is none.
     """
@@ -41,7 +45,9 @@ def files(sources: Sequence[Path], *patterns: str) -> list[Path]:
         if source.is_file():
             found.append(source)
         elif source.is_dir():
-            found += (p for p in walk(source) if any(p.match(pattern) for pattern in patterns))
+            found += (
+                p for p in list_files(source) if any(p.match(pattern) for pattern in patterns)
+            )
         else:
             raise ValueError(f"there is no file or folder {source}.")
     if not found:
@@ -49,10 +55,8 @@ def files(sources: Sequence[Path], *patterns: str) -> list[Path]:
     return list({path.resolve(): path for path in found}.values())
 
 
-def walk(folder: Path) -> list[Path]:
-    """The files below a folder, in their order; links are followed, hidden files left out, which
-    are a desktop's.
-    """
+def list_files(folder: Path) -> list[Path]:
+    """Return the files below a folder, sorted. Links are followed, hidden files left out."""
     found, seen = [], set()
     for root, folders, names in os.walk(folder, followlinks=True):
         is_new = os.path.realpath(root) not in seen
@@ -63,14 +67,14 @@ def walk(folder: Path) -> list[Path]:
     return sorted(path for path in found if path.is_file())
 
 
-def payloads(paths: Sequence[Path]) -> Iterator[tuple[Path, int, float, bytes]]:
-    """File, number in it, part of all files that is behind, and bytes of each TFRecord."""
+def read_tfrecords(paths: Sequence[Path]) -> Iterator[tuple[Path, int, float, bytes]]:
+    """Iterate over TFRecords: file, number in the file, share of all files read before, payload."""
     sizes = [path.stat().st_size for path in paths]
     for path, size in zip(paths, sizes, strict=True):
         if not size:
             raise ValueError(f"{path} is empty; was it downloaded to its end?")
     total, before = max(sum(sizes), 1), 0
     for path, size in zip(paths, sizes, strict=True):
-        for number, (place, payload) in enumerate(tfrecord.records(path)):
+        for number, (place, payload) in enumerate(tfrecord.read_records(path)):
             yield path, number, (before + place) / total, payload
         before += size
