@@ -11,7 +11,7 @@ from hub.mirror import MANIFEST, Manifest, Row, make_row, write_shard
 from hub.mirror.sources import Record
 from tests.releases import example, float_list, pixels, tfrecord
 from training.data import load
-from training.data.tetrominoes import IMAGE_SIZE
+from training.data.procedural.tetrominoes import IMAGE_SIZE
 
 DISTINCT = 20
 Size = tuple[int, int]

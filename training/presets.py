@@ -9,8 +9,7 @@ import jax
 from isa_eqx import ISA, VARIANTS, ISAConfig, check_choice, published
 
 from .config import TrainConfig
-from .data import PROCEDURAL, default_source
-from .data import dataset as known
+from .data import default_source
 from .overrides import override_types
 
 NAMES = ("auto", "paper", "paper-resnet", "quick")
@@ -129,7 +128,7 @@ def describe(dataset: str, name: str) -> str:
             f"{dataset}, {name}",
             f"  python -m training.run --dataset {dataset} --preset {name} --variant VARIANT",
             f"  images    {_size(model.image_size)}, {training.train_examples:,} to train on",
-            f"  data      {_where(dataset)}",
+            f"  data      {default_source(dataset)}",
             f"  model     {model.num_slots} slots of {model.slot_size}, {model.num_rounds} rounds, "
             f"{sizes}",
             f"  encoder   {encoder} {_list(model.encoder_channels)}, strides "
@@ -140,13 +139,6 @@ def describe(dataset: str, name: str) -> str:
             f"warm-up, then a cosine to 0; clipped at {training.clip_norm:g}",
         )
     )
-
-
-def _where(name: str) -> str:
-    """Return, as text, what a run trains on by default."""
-    if default_source(name) == PROCEDURAL and known(name).draw is None:
-        return "a mirror that you make: python -m hub.mirror --help"
-    return default_source(name)
 
 
 def _list(numbers: tuple[int, ...]) -> str:

@@ -1,18 +1,25 @@
 """The datasets, by name: default source, crop, and labels to score."""
 
 import dataclasses
-from collections.abc import Callable
+import functools
+from collections.abc import Callable, Mapping
 
 import numpy as np
 from jaxtyping import Array, UInt8, UInt32
 
 from isa_eqx import check_choice
 
-from . import tetrominoes
+from .procedural import (
+    clevr,
+    clevrtex,
+    multishapenet,
+    objects_room,
+    street,
+    tetrominoes,
+)
+from .procedural.world import Drawn, World
 
-Draw = Callable[
-    [int, int, UInt32[Array, " b"]], tuple[UInt8[Array, "b h w 3"], UInt8[Array, "b h w"]]
-]
+Draw = Callable[[UInt32[Array, " b"]], Drawn]
 Crop = Callable[[int, int], tuple[slice, slice]]
 Labels = UInt8[np.ndarray, "h w"]
 
@@ -80,9 +87,10 @@ class Dataset:
     - `clean_labels`: function from a label map of the model's size to the one that is scored, as
       published.
     - `background`: the labels that FG-ARI leaves out.
+    - `first_object`: the labels below it are background.
     - `repo`: the default mirror, `user/name@commit`.
-    - `draw`: function that draws procedural scenes in its place, from seed, split and indices to
-      images and label maps; the same arguments always give the same scenes.
+    - `draw`: for each split, a function from indices to procedural scenes in its place; an index
+      always gives the same scene.
     - `about_drawn`: a sentence that describes these scenes, for cards.
     """
 
@@ -90,24 +98,77 @@ class Dataset:
     crop: Crop = full_crop
     clean_labels: Callable[[Labels], Labels] = unchanged
     background: tuple[int, ...] = (0,)
+    first_object: int = 1
     repo: str | None = None
-    draw: Draw | None = None
+    draw: Mapping[str, Draw] = dataclasses.field(default_factory=dict)
     about_drawn: str = ""
+
+
+# One seed for the data of every run: the seed of a run changes weights and order, not the task.
+DATA_SEED = 0
+SPLITS = ("train", "validation", "test")
+
+
+def _splits(draw: Callable[[int, int, UInt32[Array, " b"]], Drawn], *names: str) -> dict[str, Draw]:
+    """Return what draws each split; they differ by their numbers."""
+    return {
+        name: functools.partial(draw, DATA_SEED, number)
+        for number, name in enumerate(names or SPLITS)
+    }
+
+
+def _variants(worlds: Mapping[str, World], plain: str) -> dict[str, Draw]:
+    """Return what draws the splits of several worlds; all but one have their name in front."""
+    found: dict[str, Draw] = {}
+    for variant, world in worlds.items():
+        names = SPLITS if variant == plain else [f"{variant}_{split}" for split in SPLITS]
+        found |= _splits(world.draw, *names)
+    return found
+
+
+def _about(what: str) -> str:
+    return f"The scenes are procedural: {what}, drawn by this library from a fixed seed."
 
 
 # Of Objects Room the paper's code calls label 0 alone background; the literature all of 0 to 3.
 DATASETS = {
     "tetrominoes": Dataset(
         tetrominoes.NUM_PIECES + 1,
-        draw=tetrominoes.draw_scenes,
+        draw=_splits(tetrominoes.draw),
         about_drawn="The scenes are procedural: this library draws them as the released "
         "Tetrominoes are, at arbitrary offsets, from a fixed seed; they are not the released ones.",
     ),
-    "objects_room": Dataset(10),
-    "clevr": Dataset(11, crop=box_crop(29, 221, 64, 256)),
-    "clevrtex": Dataset(11, crop=centre_crop(192)),
-    "multishapenet_easy": Dataset(11, crop=centre_crop(240)),
-    "waymo_open": Dataset(1 + MAX_OBJECTS, clean_labels=largest_objects),
+    "objects_room": Dataset(
+        objects_room.WORLDS["train"].num_labels,
+        first_object=objects_room.BACKGROUND,
+        draw=_splits(objects_room.WORLDS["train"].draw)
+        | {name: _splits(world.draw, name)[name] for name, world in objects_room.TESTS.items()},
+        about_drawn=_about("coloured solids in a room, like those of Objects Room"),
+    ),
+    "clevr": Dataset(
+        11,
+        crop=box_crop(29, 221, 64, 256),
+        draw=_variants(clevr.WORLDS, "full"),
+        about_drawn=_about("solids on grey ground, like those of CLEVR"),
+    ),
+    "clevrtex": Dataset(
+        11,
+        crop=centre_crop(192),
+        draw=_variants(clevrtex.WORLDS, "full"),
+        about_drawn=_about("textured solids on textured ground, like those of CLEVRTex"),
+    ),
+    "multishapenet_easy": Dataset(
+        11,
+        crop=centre_crop(240),
+        draw=_splits(multishapenet.WORLD.draw),
+        about_drawn=_about("furniture of boxes and cylinders, in place of ShapeNet's"),
+    ),
+    "waymo_open": Dataset(
+        1 + MAX_OBJECTS,
+        clean_labels=largest_objects,
+        draw=_splits(street.WORLD.draw),
+        about_drawn=_about("streets with cars and pedestrians, in place of Waymo Open's"),
+    ),
 }
 
 

@@ -3,12 +3,15 @@
 import dataclasses
 import functools
 from collections.abc import Generator
+from typing import Protocol, runtime_checkable
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int, UInt8
+
+from isa_eqx import Frame
 
 from .resize import Resize
 
@@ -32,16 +35,21 @@ class Images(eqx.Module):
 
 @dataclasses.dataclass(frozen=True)
 class Scenes:
-    """Images, and their label maps in the model's size."""
+    """Images, and their label maps in the model's size.
+
+    - `poses`: of procedural scenes, a frame for each label, see `procedural.world.Drawn`.
+    """
 
     images: Images
     labels: UInt8[np.ndarray, "n h w"]
+    poses: Frame | None = None
 
     def __len__(self) -> int:
         return len(self.images)
 
     def __getitem__(self, chosen: slice) -> "Scenes":
-        return Scenes(self.images[chosen], self.labels[chosen])
+        poses = jax.tree.map(lambda array: array[chosen], self.poses)
+        return Scenes(self.images[chosen], self.labels[chosen], poses)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,7 +63,16 @@ class Cursor:
 Batches = Generator[tuple[Images, Cursor], None, None]  # each with the cursor after it
 
 
-def shuffled_batches(images: Images, size: int, seed: int, cursor: Cursor) -> Batches:
+@runtime_checkable
+class IndexedImages(Protocol):
+    """What batches are taken from: `Images`, or those that are not all there yet."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, chosen: Int[np.ndarray, " b"], /) -> Images: ...
+
+
+def shuffled_batches(images: IndexedImages, size: int, seed: int, cursor: Cursor) -> Batches:
     """Iterate over shuffled batches without end, each with the cursor after it.
 
     - `size`: images in a batch.
@@ -71,6 +88,11 @@ def shuffled_batches(images: Images, size: int, seed: int, cursor: Cursor) -> Ba
         orders = [_order(seed, int(e), count)[places[epochs == e]] for e in np.unique(epochs)]
         numbers += size
         yield images[np.concatenate(orders)], Cursor(*map(int, divmod(numbers[0], count)))
+
+
+def image_order(count: int, seed: int, cursor: Cursor) -> Int[np.ndarray, " n"]:
+    """Return the order in which the batches of `shuffled_batches` first have each image."""
+    return np.roll(_order(seed, cursor.epoch, count), -cursor.row)
 
 
 @functools.lru_cache(maxsize=2)  # a batch may touch two epochs

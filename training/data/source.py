@@ -4,13 +4,13 @@ import dataclasses
 import re
 from pathlib import Path
 
-from isa_eqx import published
+from isa_eqx import check_choice, published
 
 from ..config import TrainConfig
-from .catalogue import DATASETS, dataset
+from .catalogue import dataset
+from .drawing import HELD_OUT, draw_batches, draw_split
 from .loading import cache_split, load_split, stream_split
 from .mirrored import open_mirror
-from .procedural import HELD_OUT, draw_split
 from .scenes import Batches, Cursor, Scenes, shuffled_batches
 
 PROCEDURAL = "procedural"
@@ -30,7 +30,6 @@ def resolve(config: TrainConfig) -> TrainConfig:
     the Hub does not answer.
     """
     if config.data == PROCEDURAL:
-        _assert_drawn(config.dataset)
         return config
     mirror = open_mirror(config.data, config.dataset)
     count, held_out = mirror.count("train", config.train_examples), mirror.count("validation")
@@ -42,15 +41,6 @@ def resolve(config: TrainConfig) -> TrainConfig:
             f"{config.train_examples:,}; {held_out:,} are to validate on."
         )
     return dataclasses.replace(config, data=mirror.name, train_examples=count)
-
-
-def _assert_drawn(name: str) -> None:
-    if dataset(name).draw is None:
-        able = ", ".join(other for other, spec in DATASETS.items() if spec.draw)
-        raise ValueError(
-            f"{name} cannot be drawn, only {able}. Turn the release into a mirror, python -m "
-            f"hub.mirror {name} --source PATH --to FOLDER, and train on it with --data FOLDER."
-        )
 
 
 def repo_of(data: str) -> str | None:
@@ -92,8 +82,9 @@ def load(
         raise ValueError(f"count must be at least 1, got {count}.")
     data = data or default_source(name)
     if data == PROCEDURAL:
-        _assert_drawn(name)
-        return draw_split(dataset(name), split, HELD_OUT if count is None else count)
+        spec = dataset(name)
+        check_choice("split", split, tuple(spec.draw))
+        return draw_split(spec, split, HELD_OUT if count is None else count)
     return load_split(open_mirror(data, name), split, size or published(name).image_size, count)
 
 
@@ -104,17 +95,17 @@ def stream_batches(config: TrainConfig, cursor: Cursor) -> Batches:
     """
     size, max_rows = config.model.image_size, config.train_examples
     if config.data == PROCEDURAL:
-        images = draw_split(dataset(config.dataset), "train", max_rows).images
-    else:
-        mirror = open_mirror(config.data, config.dataset)
-        if not config.cache:
-            return stream_split(
-                mirror,
-                size,
-                batch_size=config.batch_size,
-                max_rows=max_rows,
-                seed=config.seed,
-                cursor=cursor,
-            )
+        spec = dataset(config.dataset)
+        return draw_batches(spec, max_rows, config.batch_size, config.seed, cursor)
+    mirror = open_mirror(config.data, config.dataset)
+    if config.cache:
         images = cache_split(mirror, size, max_rows)
-    return shuffled_batches(images, config.batch_size, config.seed, cursor)
+        return shuffled_batches(images, config.batch_size, config.seed, cursor)
+    return stream_split(
+        mirror,
+        size,
+        batch_size=config.batch_size,
+        max_rows=max_rows,
+        seed=config.seed,
+        cursor=cursor,
+    )

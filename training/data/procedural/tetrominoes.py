@@ -13,6 +13,8 @@ import jax.random as jr
 import numpy as np
 from jaxtyping import Array, Bool, Int, PRNGKeyArray, UInt8, UInt32
 
+from .world import Drawn, pose
+
 IMAGE_SIZE = 35
 CELL = 5
 NUM_PIECES = 3
@@ -47,12 +49,14 @@ def _orientations() -> np.ndarray:
 SHAPES = _orientations()
 
 
-def draw_scene(key: PRNGKeyArray) -> tuple[UInt8[Array, "35 35 3"], UInt8[Array, "35 35"]]:
-    """Draw an image and its label map: 0 for the background, 1 to 3 for the pieces."""
+def draw_scene(key: PRNGKeyArray) -> Drawn:
+    """Draw a scene: label 0 for the background, 1 to 3 for the pieces."""
     shape_key, colour_key, offset_key = jr.split(key, 3)
     cells = jnp.asarray(SHAPES)[jr.randint(shape_key, (NUM_PIECES,), 0, len(SHAPES))]
     colours = jnp.asarray(COLOURS)[jr.randint(colour_key, (NUM_PIECES,), 0, len(COLOURS))]
-    return _draw(_place(offset_key, cells), colours)
+    image, labels = _draw(_place(offset_key, cells), colours)
+    pieces = jnp.arange(1 + NUM_PIECES, dtype=jnp.uint8)[:, None, None]
+    return Drawn(image, labels, pose(labels[None] == pieces))
 
 
 def _place(key: PRNGKeyArray, cells: Int[Array, "p c 2"]) -> Int[Array, "p c 2"]:
@@ -91,9 +95,7 @@ def _draw(
 
 
 @functools.partial(jax.jit, static_argnames=("seed", "split"))
-def draw_scenes(
-    seed: int, split: int, indices: UInt32[Array, " b"]
-) -> tuple[UInt8[Array, "b 35 35 3"], UInt8[Array, "b 35 35"]]:
-    """Draw images and label maps; each depends only on (seed, split, its own index)."""
+def draw(seed: int, split: int, indices: UInt32[Array, " b"]) -> Drawn:
+    """Draw scenes; each depends only on seed, split and its own index."""
     key = jr.fold_in(jr.key(seed), split)
     return jax.vmap(lambda index: draw_scene(jr.fold_in(key, index)))(indices)
