@@ -13,9 +13,7 @@ from hub import atomic_file
 from isa_eqx import ISA, Frame, ISAConfig
 
 from .data import Scenes
-
-SLOT_COLOURS = ("#4c78a8", "#f58518", "#54a24b", "#e45756", "#b279a2", "#72b7b2", "#eeca3b",
-                "#9d755d", "#ff9da6", "#bab0ac", "#6f4fd8")  # fmt: skip
+from .data.gallery import COLOURS, draw_axes
 
 
 def draw_samples(model: ISA, scenes: Scenes, path: Path, title: str, rows: int = 6) -> None:
@@ -32,7 +30,7 @@ def draw_samples(model: ISA, scenes: Scenes, path: Path, title: str, rows: int =
     out = jax.jit(jax.vmap(lambda image, key: model(image, key=key)))(
         images, jr.split(jr.key(0), rows)
     )
-    palette = np.array([to_rgb(c) for c in SLOT_COLOURS])
+    palette = np.array([to_rgb(c) for c in COLOURS])
     slots = model.config.num_slots
     names = ["input", "reconstruction", "predicted", "true"] + [f"slot {k}" for k in range(slots)]
     painted = np.asarray(out.masks[..., None] * out.slot_reconstructions)
@@ -54,7 +52,7 @@ def draw_samples(model: ISA, scenes: Scenes, path: Path, title: str, rows: int =
                 axis.set_title(name, fontsize=9)
             slot = column - len(names) + slots
             if slot >= 0:
-                colour = SLOT_COLOURS[slot % len(SLOT_COLOURS)]
+                colour = COLOURS[slot % len(COLOURS)]
                 frame = jax.tree.map(lambda x, at=(row, slot): np.asarray(x)[at], out.frames)
                 _draw_frame(axis, frame, model.config)
                 axis.spines[:].set(color=colour, linewidth=2)
@@ -66,15 +64,12 @@ def _draw_frame(axis: Any, frame: Frame, config: ISAConfig) -> None:
     """Draw a frame as a cross: a mark at its position, or axes of the length of its scale."""
     if config.variant == "sa":
         return
-    height, width = config.image_size
-    pixels = (np.array([width, height]) - 1) / 2
-    centre, style = (frame.position[::-1] + 1) * pixels, dict(color="white", linewidth=1.5)
     if config.variant == "isa-t":
+        height, width = config.image_size
+        centre = (frame.position[::-1] + 1) * (np.array([width, height]) - 1) / 2
         axis.plot(*centre, "+", color="white", markersize=9, markeredgewidth=1.5)
-        return
-    axis.autoscale(False)
-    for length, direction in zip(frame.scale[::-1], frame.rotation.T, strict=True):
-        axis.plot(*(centre + np.outer([-1, 1], length * direction * pixels)).T, **style)
+    else:
+        draw_axes(axis, frame, config.image_size)
 
 
 def draw_curve(metrics: Path, path: Path, title: str) -> None:

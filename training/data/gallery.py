@@ -1,0 +1,93 @@
+"""A picture of a dataset's scenes: `python -m training.data.gallery clevr --out gallery.png`."""
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import jax
+import numpy as np
+import tyro
+from tyro.conf import Positional
+
+from hub import atomic_file
+from isa_eqx import Frame
+
+from .catalogue import dataset
+from .scenes import Scenes
+from .source import load
+
+COLOURS = ("#4c78a8", "#f58518", "#54a24b", "#e45756", "#b279a2", "#72b7b2", "#eeca3b",
+           "#9d755d", "#ff9da6", "#bab0ac", "#6f4fd8")  # fmt: skip
+ACROSS = 6  # scenes in a row
+
+
+def draw_gallery(scenes: Scenes, first_object: int, path: Path, title: str) -> None:
+    """Draw scenes with their label maps below them, as PNG.
+
+    Above each is the number of its objects. Crosses are their poses, where scenes have them: at the
+    position, along the axes, and as long as the scale.
+
+    - `first_object`: labels below it are background.
+    """
+    from matplotlib.colors import to_rgb
+    from matplotlib.figure import Figure
+
+    palette = np.array([to_rgb(colour) for colour in COLOURS])
+    down, (height, width) = -(-len(scenes) // ACROSS), scenes.labels.shape[1:]
+    figure = Figure(figsize=(1.5 * ACROSS, 3.2 * down * height / width + 0.4), layout="constrained")
+    figure.suptitle(title, fontsize=10)
+    axes = figure.subplots(2 * down, ACROSS, squeeze=False)
+    for axis in axes.flat:
+        axis.set_axis_off()
+    images = np.asarray(scenes.images.floats())
+    for number, (image, labels) in enumerate(zip(images, scenes.labels, strict=True)):
+        row, column = 2 * (number // ACROSS), number % ACROSS
+        upper, lower = axes[row, column], axes[row + 1, column]
+        objects = [n for n in np.unique(labels) if n >= first_object]
+        upper.set_title(f"{len(objects)} object{'s' * (len(objects) != 1)}", fontsize=8)
+        upper.imshow(np.clip(image, 0, 1), interpolation="nearest")
+        shades = palette[labels % len(palette)] * np.where(labels < first_object, 0.4, 1)[..., None]
+        lower.imshow(shades, interpolation="nearest")
+        for label in objects if scenes.poses is not None else ():
+            frame = jax.tree.map(lambda x, at=(number, label): np.asarray(x)[at], scenes.poses)
+            draw_axes(lower, frame, (height, width))
+    with atomic_file(path) as temporary:
+        figure.savefig(temporary, dpi=130, format="png")
+
+
+def draw_axes(axis: Any, frame: Frame, size: tuple[int, int]) -> None:
+    """Draw a frame on an image of this height and width as a cross, as long as its scale."""
+    pixels = (np.array(size[::-1]) - 1) / 2
+    centre = (frame.position[::-1] + 1) * pixels
+    axis.autoscale(False)
+    for length, direction in zip(frame.scale[::-1], frame.rotation.T, strict=True):
+        ends = centre + np.outer([-1, 1], length * direction * pixels)
+        axis.plot(*ends.T, color="white", linewidth=1.5)
+
+
+def main(
+    name: Annotated[Positional[str], tyro.conf.arg(metavar="DATASET")],
+    out: Path,
+    split: str = "train",
+    count: int = 12,
+    data: Annotated[str | None, tyro.conf.arg(metavar="procedural|FOLDER|USER/NAME")] = None,
+) -> None:
+    """Draw the first scenes of a dataset: images, label maps, numbers of objects, true poses.
+
+    Args:
+        name: tetrominoes, objects_room, clevr, clevrtex, multishapenet_easy or waymo_open.
+        out: The picture to write, a PNG.
+        split: The split, such as train; of procedural scenes also empty_room or camo_train.
+        count: The number of scenes.
+        data: Where the scenes are, as for training.run.
+    """
+    try:
+        scenes = load(name, split, count, data=data)
+        title = f"{name} ({data or 'procedural'}), {split}"
+        draw_gallery(scenes, dataset(name).first_object, out, title)
+    except (ValueError, OSError) as error:
+        sys.exit(f"error: {error}")
+
+
+if __name__ == "__main__":
+    tyro.cli(main, prog="python -m training.data.gallery")
