@@ -21,7 +21,7 @@ import tyro
 
 from hub.mirror import FolderTarget, mirror
 from hub.mirror.sources import tfrecord
-from training.data import Batches, Cursor, Images
+from training.data import Batches, Cursor, Images, load
 from training.data.loading import cache_split, stream_split
 from training.data.mirrored import Mirror, open_mirror
 from training.data.scenes import shuffled_batches
@@ -33,6 +33,14 @@ BATCH = 64
 CACHED_EPOCHS = 20
 FORMS = {"tetrominoes": ((35, 35), 4), "clevr": ((240, 320), 11)}  # size, entities
 RECORDS = {"tetrominoes": 20_000, "clevr": 1200}  # of a release
+DRAWN = {
+    "tetrominoes": 20_000,
+    "objects_room": 2_000,
+    "clevr": 500,
+    "clevrtex": 500,
+    "multishapenet_easy": 500,
+    "waymo_open": 250,
+}  # procedural scenes, of 35×35, 64×64, 128×128 and, for Waymo, 128×192 pixels
 ROWS = {(35, 35): 20_000, (128, 128): 4_000, (240, 320): 1_000, (64, 64): 6_400}  # of a mirror
 
 
@@ -123,6 +131,7 @@ def measurements(folder: Path) -> dict[str, Callable[[], float]]:
         "streamed, 128×128": partial(stream, medium, (128, 128)),
         "streamed, clevr, 240×320 to 128×128": partial(stream, large, (128, 128)),
         "from the cache, 64×64": partial(replay, images),
+        **{f"drawn, {name}": partial(draw, name, count) for name, count in DRAWN.items()},
     }
 
 
@@ -146,6 +155,14 @@ def replay(images: Images) -> float:
     start = time.perf_counter()
     batches = shuffled_batches(images, BATCH, 0, Cursor())
     return take(batches, CACHED_EPOCHS * len(images), start)
+
+
+def draw(dataset: str, count: int) -> float:
+    """Return procedural scenes per second, with label maps and poses, compiling left out."""
+    load(dataset, "train", count)
+    start = time.perf_counter()
+    load(dataset, "train", count)
+    return count / (time.perf_counter() - start)
 
 
 def take(batches: Batches, count: int, start: float) -> float:

@@ -116,6 +116,7 @@ def test_every_step_from_a_release_to_a_batch_is_timed(monkeypatch, capsys):
     monkeypatch.setattr(scenes, "DISTINCT", 2)
     monkeypatch.setattr(data, "RECORDS", {"tetrominoes": 400, "clevr": 20})
     monkeypatch.setattr(data, "ROWS", dict.fromkeys(data.ROWS, 64))
+    monkeypatch.setattr(data, "DRAWN", {"tetrominoes": 64})
     data.main(data.Options(repeats=2, json=True))
     printed = capsys.readouterr()
     record = json.loads(printed.out)
