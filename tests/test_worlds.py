@@ -10,19 +10,19 @@ import pytest
 from isa_eqx import published
 from training.data import DATASETS, Cursor, dataset, load
 from training.data.drawing import draw_batches, draw_split
-from training.data.procedural import clevr, clevrtex, multishapenet, objects_room, street
+from training.data.procedural import clevr, clevrtex, multishapenet, objects_room, waymo
 from training.data.scenes import shuffled_batches
 
 SCENES = 8
 WORLDS = {
-    "objects_room": objects_room.WORLDS["train"],
+    "objects_room": objects_room.WORLD,
     "empty_room": objects_room.TESTS["empty_room"],
     "identical_color": objects_room.TESTS["identical_color"],
     "clevr": clevr.WORLDS["full"],
     "clevr clevr6": clevr.WORLDS["clevr6"],
     **{f"clevrtex {name}": clevrtex.WORLDS[name] for name in ("full", "camo", "outd")},
     "multishapenet_easy": multishapenet.WORLD,
-    "waymo_open": street.WORLD,
+    "waymo_open": waymo.WORLD,
 }
 OBJECTS = {  # how many there may be
     "objects_room": (1, 3),
@@ -51,11 +51,11 @@ def test_scenes_have_the_sizes_and_labels_of_the_dataset(drawn):
     assert labels.shape == (SCENES, *published(known).image_size)
     assert images.shape == (*labels.shape, 3)
     assert labels.max() < world.num_labels <= dataset(known).num_labels
-    least, most = OBJECTS.get(name, (1, 10))
+    fewest, most = OBJECTS.get(name, (1, 10))
     for label in labels:
         seen = [n for n in np.unique(label) if n >= world.background]
-        assert least <= len(seen) <= most
-        assert all((label == n).mean() > 0.7 * world.least for n in seen)
+        assert fewest <= len(seen) <= most
+        assert all((label == n).mean() > 0.7 * world.min_share for n in seen)
     assert images.std() > 20
 
 
@@ -79,8 +79,8 @@ def test_an_object_of_which_too_little_is_seen_is_left_out():
         labels = np.asarray(world.draw(0, 0, indices(*range(16))).labels)
         return min((label == n).mean() for label in labels for n in np.unique(label) if n)
 
-    assert smallest(dataclasses.replace(world, least=0.0)) < 0.01
-    assert smallest(dataclasses.replace(world, least=0.03)) > 0.02
+    assert smallest(dataclasses.replace(world, min_share=0.0)) < 0.01
+    assert smallest(dataclasses.replace(world, min_share=0.03)) > 0.02
 
 
 def test_an_object_that_is_seen_whole_has_the_pose_of_its_mask(drawn):
@@ -117,6 +117,15 @@ def test_camouflage_hides_objects_from_their_colours():
         )
 
     assert contrast("camo") < 0.7 * contrast("full")
+
+
+def test_no_two_splits_have_the_same_scenes():
+    """Nor the same rooms, before whose walls other objects stand."""
+    rooms = {
+        split: draw(indices(*range(SCENES))).images[:, jnp.array([20, -1]), 0].tobytes()
+        for split, draw in dataset("objects_room").draw.items()
+    }
+    assert len(rooms) == 6 and len(set(rooms.values())) == 6
 
 
 @pytest.mark.parametrize("name", DATASETS)

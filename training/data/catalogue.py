@@ -14,8 +14,8 @@ from .procedural import (
     clevrtex,
     multishapenet,
     objects_room,
-    street,
     tetrominoes,
+    waymo,
 )
 from .procedural.world import Drawn, World
 
@@ -109,21 +109,26 @@ DATA_SEED = 0
 SPLITS = ("train", "validation", "test")
 
 
-def _splits(draw: Callable[[int, int, UInt32[Array, " b"]], Drawn], *names: str) -> dict[str, Draw]:
-    """Return what draws each split; they differ by their numbers."""
+def _numbered(
+    draw: Mapping[str, Callable[[int, int, UInt32[Array, " b"]], Drawn]],
+) -> dict[str, Draw]:
+    """Return what draws each split, from what takes a seed and a number that tells splits apart."""
     return {
-        name: functools.partial(draw, DATA_SEED, number)
-        for number, name in enumerate(names or SPLITS)
+        name: functools.partial(of_split, DATA_SEED, number)
+        for number, (name, of_split) in enumerate(draw.items())
     }
 
 
-def _variants(worlds: Mapping[str, World], plain: str) -> dict[str, Draw]:
-    """Return what draws the splits of several worlds; all but one have their name in front."""
-    found: dict[str, Draw] = {}
-    for variant, world in worlds.items():
-        names = SPLITS if variant == plain else [f"{variant}_{split}" for split in SPLITS]
-        found |= _splits(world.draw, *names)
-    return found
+def _variants(worlds: Mapping[str, World]) -> dict[str, Draw]:
+    """Return what draws the splits of worlds, with the name of all but the first in front."""
+    first = next(iter(worlds))
+    return _numbered(
+        {
+            split if variant == first else f"{variant}_{split}": world.draw
+            for variant, world in worlds.items()
+            for split in SPLITS
+        }
+    )
 
 
 def _about(what: str) -> str:
@@ -134,39 +139,41 @@ def _about(what: str) -> str:
 DATASETS = {
     "tetrominoes": Dataset(
         tetrominoes.NUM_PIECES + 1,
-        draw=_splits(tetrominoes.draw),
+        draw=_numbered(dict.fromkeys(SPLITS, tetrominoes.draw)),
         about_drawn="The scenes are procedural: this library draws them as the released "
         "Tetrominoes are, at arbitrary offsets, from a fixed seed; they are not the released ones.",
     ),
     "objects_room": Dataset(
-        objects_room.WORLDS["train"].num_labels,
+        objects_room.WORLD.num_labels,
         first_object=objects_room.BACKGROUND,
-        draw=_splits(objects_room.WORLDS["train"].draw)
-        | {name: _splits(world.draw, name)[name] for name, world in objects_room.TESTS.items()},
+        draw=_numbered(
+            dict.fromkeys(SPLITS, objects_room.WORLD.draw)
+            | {name: world.draw for name, world in objects_room.TESTS.items()}
+        ),
         about_drawn=_about("coloured solids in a room, like those of Objects Room"),
     ),
     "clevr": Dataset(
         11,
         crop=box_crop(29, 221, 64, 256),
-        draw=_variants(clevr.WORLDS, "full"),
+        draw=_variants(clevr.WORLDS),
         about_drawn=_about("solids on grey ground, like those of CLEVR"),
     ),
     "clevrtex": Dataset(
         11,
         crop=centre_crop(192),
-        draw=_variants(clevrtex.WORLDS, "full"),
+        draw=_variants(clevrtex.WORLDS),
         about_drawn=_about("textured solids on textured ground, like those of CLEVRTex"),
     ),
     "multishapenet_easy": Dataset(
         11,
         crop=centre_crop(240),
-        draw=_splits(multishapenet.WORLD.draw),
+        draw=_numbered(dict.fromkeys(SPLITS, multishapenet.WORLD.draw)),
         about_drawn=_about("furniture of boxes and cylinders, in place of ShapeNet's"),
     ),
     "waymo_open": Dataset(
         1 + MAX_OBJECTS,
         clean_labels=largest_objects,
-        draw=_splits(street.WORLD.draw),
+        draw=_numbered(dict.fromkeys(SPLITS, waymo.WORLD.draw)),
         about_drawn=_about("streets with cars and pedestrians, in place of Waymo Open's"),
     ),
 }

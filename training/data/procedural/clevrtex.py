@@ -13,15 +13,13 @@ import numpy as np
 from jaxtyping import Int, PRNGKeyArray
 
 from . import shapes, textures
-from .camera import Camera, window
-from .clevr import FIELD, MOST, WHOLE, lights, place, view
+from .clevr import MAX_OBJECTS, MIN_PIXELS, camera, lights, place, view
 from .colours import random_colours
-from .scene import Scene, make_solids, together
+from .scene import Scene, make_ground, make_solids, together
 from .world import World
 
 RADII = np.array([0.45, 0.65, 0.9], np.float32)
 ROWS, COLUMNS = (24, 216), (64, 256)
-LEAST_PIXELS = 200
 
 
 def _numbers(known: dict[str, int], *names: str) -> Int[np.ndarray, " n"]:
@@ -41,7 +39,7 @@ def make(key: PRNGKeyArray, variant: str = "full") -> Scene:
     position = view(next(keys))
     kinds = jnp.asarray(UNSEEN_SHAPES if is_new else SHAPES)
     shape, centre, half, angle = place(next(keys), kinds, RADII, position)
-    count = 1 + MOST  # the ground first
+    count = 1 + MAX_OBJECTS  # the ground first
     texture = jr.choice(next(keys), jnp.asarray(UNSEEN_TEXTURES if is_new else TEXTURES), (count,))
     first = random_colours(count, saturation=(0.2, 0.9), value=(0.15, 0.9), key=next(keys))
     second = random_colours(count, saturation=(0.2, 0.9), value=(0.3, 1.0), key=next(keys))
@@ -53,20 +51,25 @@ def make(key: PRNGKeyArray, variant: str = "full") -> Scene:
     if variant == "pbg":
         texture = texture.at[0].set(textures.NUMBERS["plain"])
     looks = dict(texture=texture, colour=first, second=second, frequency=frequency)
-    ground, objects = ({name: x[part] for name, x in looks.items()} for part in _PARTS)
-    solids = together(
-        make_solids("plane", jnp.zeros((1, 3)), jnp.ones((1, 3)), label=0, **ground),
-        make_solids(shape, centre, half, label=jnp.arange(1, count), angle=angle, **objects),
+    ground = make_ground(**{name: x[:1] for name, x in looks.items()})
+    objects = make_solids(
+        shape,
+        centre,
+        half,
+        label=jnp.arange(1, count),
+        angle=angle,
+        **{name: x[1:] for name, x in looks.items()},
     )
-    camera = Camera(position, jnp.array([0.0, 0.0, 0.25]), *window(FIELD, WHOLE, ROWS, COLUMNS))
-    return Scene(solids, lights(next(keys)), camera)
+    return Scene(together(ground, objects), lights(next(keys)), camera(position, ROWS, COLUMNS))
 
 
-_PARTS = slice(0, 1), slice(1, None)
 _SEEN = (ROWS[1] - ROWS[0]) * (COLUMNS[1] - COLUMNS[0])
 WORLDS = {
     variant: World(
-        functools.partial(make, variant=variant), (128, 128), 1 + MOST, least=LEAST_PIXELS / _SEEN
+        functools.partial(make, variant=variant),
+        (128, 128),
+        1 + MAX_OBJECTS,
+        min_share=MIN_PIXELS / _SEEN,
     )
     for variant in ("full", "camo", "pbg", "outd")
 }

@@ -12,17 +12,17 @@ import numpy as np
 from jaxtyping import PRNGKeyArray
 
 from . import shapes
-from .camera import Camera, unit, window
+from .camera import Camera, window
 from .colours import random_colours
 from .placement import scatter
-from .scene import Lights, Scene, Solids, about_z, make_solids, together
+from .scene import Lights, Scene, about_z, make_ground, make_lights, make_solids, together
 from .world import World
 
-FEWEST, MOST = 2, 4
+MIN_OBJECTS, MAX_OBJECTS = 2, 4
 PARTS = 7
 WHOLE, ROWS, COLUMNS = (240, 320), (0, 240), (40, 280)
 FIELD = 0.52
-LEAST = 0.005  # share of the pixels
+MIN_SHARE = 0.005  # share of the pixels
 
 # Of every part: shape, centre (x, y, z), half size, and which of the piece's two colours it has.
 Part = tuple[str, Sequence[float | int], Sequence[float | int], int]
@@ -68,7 +68,7 @@ FURNITURE: tuple[list[Part], ...] = (
 
 
 def _filled(parts: list[Part]) -> list[Part]:
-    """The parts, and nothing for those that others have more."""
+    """Return the parts, filled up with nothing to `PARTS`."""
     nothing: Part = ("nothing", (0, 0, 0), (0.01, 0.01, 0.01), 0)
     return parts + [nothing] * (PARTS - len(parts))
 
@@ -83,18 +83,20 @@ COLOURED = np.array([[part[3] for part in parts] for parts in _ALL], np.int32)
 def make(key: PRNGKeyArray) -> Scene:
     """Make a scene."""
     keys = iter(jr.split(key, 9))
-    number = np.arange(MOST)
-    kind = jr.randint(next(keys), (MOST,), 0, len(FURNITURE))
-    stretch = jr.uniform(next(keys), (MOST, 1, 3), minval=0.9, maxval=1.4)
-    count = jr.randint(next(keys), (), FEWEST, MOST + 1)
+    number = np.arange(MAX_OBJECTS)
+    kind = jr.randint(next(keys), (MAX_OBJECTS,), 0, len(FURNITURE))
+    stretch = jr.uniform(next(keys), (MAX_OBJECTS, 1, 3), minval=0.9, maxval=1.4)
+    count = jr.randint(next(keys), (), MIN_OBJECTS, MAX_OBJECTS + 1)
     reach = jnp.linalg.norm(jnp.asarray(PLACES + SIZES)[..., :2], axis=-1).max(axis=1)
     radius = jnp.where(number < count, reach[kind] * stretch[:, 0].max(axis=1), 0)
     spot, is_there = scatter(radius, (-1.6, -1.6), (1.6, 1.6), gap=0.05, key=next(keys))
-    angle = jr.uniform(next(keys), (MOST,), maxval=2 * np.pi)
+    angle = jr.uniform(next(keys), (MAX_OBJECTS,), maxval=2 * np.pi)
     centre = jnp.asarray(PLACES)[kind] * stretch
     centre = jnp.einsum("kij,kpj->kpi", about_z(angle), centre)
-    centre += jnp.concatenate([spot, jnp.zeros((MOST, 1))], axis=1)[:, None]
-    colours = random_colours(2 * MOST, saturation=(0.05, 0.6), value=(0.25, 0.9), key=next(keys))
+    centre += jnp.concatenate([spot, jnp.zeros((MAX_OBJECTS, 1))], axis=1)[:, None]
+    colours = random_colours(
+        2 * MAX_OBJECTS, saturation=(0.05, 0.6), value=(0.25, 0.9), key=next(keys)
+    )
     owner = number.repeat(PARTS)
     solids = make_solids(
         jnp.where(is_there[:, None], jnp.asarray(SHAPES)[kind], 0).reshape(-1),
@@ -104,11 +106,8 @@ def make(key: PRNGKeyArray) -> Scene:
         colour=colours[2 * owner + jnp.asarray(COLOURED)[kind].reshape(-1)],
         angle=angle[owner],
     )
-    return Scene(together(_ground(), solids), _lights(next(keys)), _camera(next(keys)))
-
-
-def _ground() -> Solids:
-    return make_solids("plane", jnp.zeros((1, 3)), jnp.ones((1, 3)), label=0, colour=0.72)
+    solids = together(make_ground(0.72), solids)
+    return Scene(solids, _lights(next(keys)), _camera(next(keys)))
 
 
 def _camera(key: PRNGKeyArray) -> Camera:
@@ -119,15 +118,15 @@ def _camera(key: PRNGKeyArray) -> Camera:
 
 
 def _lights(key: PRNGKeyArray) -> Lights:
-    towards = jr.uniform(key, (2, 3), minval=-1, maxval=1) * jnp.array([[1.0, 1.0, 0.2]])
-    towards += jnp.array([[0.0, 0.0, 1.6]])
-    return Lights(
-        directions=unit(towards.T).T,
-        strengths=jnp.array([0.4, 0.2]),
-        ambient=jnp.array(0.5),
-        horizon=jnp.full(3, 0.8),
-        sky=jnp.full(3, 0.95),
+    return make_lights(
+        [[0.0, 0.0, 2.0], [0.0, 0.0, 2.0]],
+        1.0,
+        strengths=(0.4, 0.2),
+        ambient=0.5,
+        horizon=(0.8,) * 3,
+        sky=(0.95,) * 3,
+        key=key,
     )
 
 
-WORLD = World(make, (128, 128), 1 + MOST, least=LEAST)
+WORLD = World(make, (128, 128), 1 + MAX_OBJECTS, min_share=MIN_SHARE)

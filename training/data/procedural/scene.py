@@ -1,12 +1,16 @@
 """What a scene is made of: solids with materials, lights, and a camera."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, ArrayLike, Float, Int
+import jax.random as jr
+from jaxtyping import Array, ArrayLike, Float, Int, PRNGKeyArray
 
 from . import shapes, textures
-from .camera import Camera
+from .camera import Camera, unit
 
 Values = ArrayLike | tuple[float, ...]
 
@@ -106,6 +110,37 @@ def make_solids(
     )
 
 
+def make_ground(colour: Values, *, label: int = 0, **looks: Any) -> Solids:
+    """Make the plane z = 0; `looks` as of `make_solids`."""
+    nowhere, unit_size = jnp.zeros((1, 3)), jnp.ones((1, 3))
+    return make_solids("plane", nowhere, unit_size, label=label, colour=colour, **looks)
+
+
+def make_lights(
+    towards: Sequence[Sequence[float]],
+    jitter: float,
+    *,
+    strengths: tuple[float, float],
+    ambient: float,
+    horizon: Sequence[float],
+    sky: Sequence[float],
+    key: PRNGKeyArray,
+) -> Lights:
+    """Make lights; see `Lights`.
+
+    - `towards`: vectors to both, of any length, to each part of which up to `jitter` is added.
+    """
+    vectors = jnp.asarray(towards, jnp.float32)
+    vectors += jr.uniform(key, vectors.shape, minval=-jitter, maxval=jitter)
+    return Lights(
+        directions=unit(vectors.T).T,
+        strengths=jnp.array(strengths),
+        ambient=jnp.array(ambient),
+        horizon=jnp.array(horizon),
+        sky=jnp.array(sky),
+    )
+
+
 def together(*parts: Solids) -> Solids:
     """Return the solids of all parts."""
     return jax.tree.map(lambda *arrays: jnp.concatenate(arrays), *parts)
@@ -113,11 +148,7 @@ def together(*parts: Solids) -> Solids:
 
 def about_z(angle: Float[Array, "*p"]) -> Float[Array, "*p 3 3"]:
     """Return the matrices of turns around the z axis, by angles in radians."""
-    cos, sin, zero, one = (
-        jnp.cos(angle),
-        jnp.sin(angle),
-        jnp.zeros_like(angle),
-        jnp.ones_like(angle),
-    )
+    cos, sin = jnp.cos(angle), jnp.sin(angle)
+    zero, one = jnp.zeros_like(angle), jnp.ones_like(angle)
     rows = [[cos, -sin, zero], [sin, cos, zero], [zero, zero, one]]
     return jnp.stack([jnp.stack(row, axis=-1) for row in rows], axis=-2)

@@ -49,14 +49,14 @@ class World:
     - `size`: height and width of images.
     - `num_labels`: labels are 0 … num_labels - 1.
     - `background`: the first so many labels are no objects.
-    - `least`: share of the pixels below which an object is left out.
+    - `min_share`: share of the pixels below which an object is left out.
     """
 
     make: Callable[[PRNGKeyArray], Scene]
     size: tuple[int, int]
     num_labels: int
     background: int = 1
-    least: float = 0.0
+    min_share: float = 0.0
 
     def draw(self, seed: int, split: int, indices: UInt32[Array, " b"]) -> Drawn:
         """Draw scenes; each depends only on the world, seed, split and its own index."""
@@ -85,6 +85,6 @@ class World:
         seen = raycast.labels(scene, height, width).reshape(-1)
         share = jnp.bincount(seen, length=self.num_labels) / (height * width)
         solids = scene.solids
-        is_kept = (share[solids.label] >= self.least) | (solids.label < self.background)
+        is_kept = (share[solids.label] >= self.min_share) | (solids.label < self.background)
         solids = dataclasses.replace(solids, shape=jnp.where(is_kept, solids.shape, 0))
         return dataclasses.replace(scene, solids=solids)

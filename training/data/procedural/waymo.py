@@ -10,16 +10,25 @@ import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from . import shapes
-from .camera import Camera, unit
+from .camera import Camera
 from .colours import random_colours
-from .scene import Lights, Scene, Solids, about_z, make_solids, together
+from .scene import (
+    Lights,
+    Scene,
+    Solids,
+    about_z,
+    make_ground,
+    make_lights,
+    make_solids,
+    together,
+)
 from .world import World
 
 CARS, PEDESTRIANS = 6, 4
 LANES = np.array([-6.2, -2.2, 2.2, 6.2], np.float32)  # metres across; parked cars in the outer ones
 NEAR, FAR = 6.0, 33.0  # metres ahead
 FIELD = 0.47
-LEAST = 0.01  # share of the pixels, as of the labels that are scored
+MIN_SHARE = 0.01  # share of the pixels, as of the labels that are scored
 
 # Parts of a car that drives along y: shape, centre, half size. Wheels are flat ellipsoids.
 CAR = [
@@ -65,9 +74,8 @@ def _road(key: PRNGKeyArray) -> Solids:
     )
     marks = np.array([[0.0, y, 0.0] for y in range(8, 44, 7)], np.float32)
     return together(
-        make_solids(
-            "plane", jnp.zeros((1, 3)), jnp.ones((1, 3)), label=0, colour=(0.26, 0.26, 0.28),
-            second=(0.34, 0.34, 0.35), texture="noise", frequency=0.7,
+        make_ground(
+            (0.26, 0.26, 0.28), second=(0.34, 0.34, 0.35), texture="noise", frequency=0.7
         ),
         make_solids(
             "box",
@@ -90,9 +98,8 @@ def _cars(key: PRNGKeyArray) -> Solids:
     lane = jr.choice(next(keys), jnp.asarray(LANES), (CARS,))
     # One behind another, so that none overlap.
     step = (FAR - NEAR) / CARS
-    ahead = NEAR + step * (
-        np.arange(CARS, dtype=np.float32) + jr.uniform(next(keys), (CARS,), maxval=0.1)
-    )
+    order = np.arange(CARS, dtype=np.float32)
+    ahead = NEAR + step * (order + jr.uniform(next(keys), (CARS,), maxval=0.1))
     place = jnp.stack([lane, ahead, jnp.zeros(CARS)], axis=1)
     paint = random_colours(CARS, saturation=(0.0, 0.9), value=(0.15, 0.95), key=next(keys))
     chosen = jr.permutation(next(keys), CARS) < count
@@ -160,15 +167,15 @@ def _copies(
 
 
 def _lights(key: PRNGKeyArray) -> Lights:
-    towards = jnp.array([[-0.6, -0.7, 1.2], [0.4, -1.0, 0.6]])
-    towards += jr.uniform(key, (2, 3), minval=-0.3, maxval=0.3)
-    return Lights(
-        directions=unit(towards.T).T,
-        strengths=jnp.array([0.6, 0.2]),
-        ambient=jnp.array(0.5),
-        horizon=jnp.array([0.85, 0.9, 0.95]),
-        sky=jnp.array([0.4, 0.6, 0.9]),
+    return make_lights(
+        [[-0.6, -0.7, 1.2], [0.4, -1.0, 0.6]],
+        0.3,
+        strengths=(0.6, 0.2),
+        ambient=0.5,
+        horizon=(0.85, 0.9, 0.95),
+        sky=(0.4, 0.6, 0.9),
+        key=key,
     )
 
 
-WORLD = World(make, (128, 192), 1 + CARS + PEDESTRIANS, least=LEAST)
+WORLD = World(make, (128, 192), 1 + CARS + PEDESTRIANS, min_share=MIN_SHARE)
