@@ -5,6 +5,7 @@ with plain ground; `outd` with a shape and textures that the others do not have.
 """
 
 import functools
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -50,7 +51,7 @@ def make(key: PRNGKeyArray, variant: str = "full") -> Scene:
         )
     if variant == "pbg":
         texture = texture.at[0].set(textures.NUMBERS["plain"])
-    looks = dict(texture=texture, colour=first, second=second, frequency=frequency)
+    looks: dict[str, Any] = dict(texture=texture, colour=first, second=second, frequency=frequency)
     ground = make_ground(**{name: x[:1] for name, x in looks.items()})
     objects = make_solids(
         shape,
