@@ -82,6 +82,9 @@ class Dataset:
     """The facts on a dataset that are known before it is read.
 
     - `num_labels`: labels are 0 … num_labels - 1.
+    - `draw`: for each split, a function from indices to procedural scenes in its place; an index
+      always gives the same scene.
+    - `about_drawn`: a sentence that describes these scenes, for cards.
     - `crop`: function from the (height, width) of an image to the rows and columns that are
       resized to the model's size, as published.
     - `clean_labels`: function from a label map of the model's size to the one that is scored, as
@@ -89,19 +92,16 @@ class Dataset:
     - `background`: the labels that FG-ARI leaves out.
     - `first_object`: the labels below it are background.
     - `repo`: the default mirror, `user/name@commit`.
-    - `draw`: for each split, a function from indices to procedural scenes in its place; an index
-      always gives the same scene.
-    - `about_drawn`: a sentence that describes these scenes, for cards.
     """
 
     num_labels: int
+    draw: Mapping[str, Draw]
+    about_drawn: str
     crop: Crop = full_crop
     clean_labels: Callable[[Labels], Labels] = unchanged
     background: tuple[int, ...] = (0,)
     first_object: int = 1
     repo: str | None = None
-    draw: Mapping[str, Draw] = dataclasses.field(default_factory=dict)
-    about_drawn: str = ""
 
 
 # One seed for the data of every run: the seed of a run changes weights and order, not the task.
