@@ -250,6 +250,7 @@ def test_the_command_of_a_card_repeats_the_recipe(tetrominoes, monkeypatch, tmp_
     typed = recipe("--dataset", "tetrominoes", *shlex.split(words))
     assert ("--cache" in words, typed.data == "mirror") == (typed.cache, "mirror" in words)
     shown = shlex.split(command(typed))[3:]
+    assert ("--set" in shown) == ("--set" in words)
     assert recipe(*shown, "--out", "again") == typed
 
 

@@ -31,10 +31,13 @@ def title(config: TrainConfig) -> str:
 
 def command(config: TrainConfig) -> str:
     """Return the command that repeats a run, on any device."""
-    variant = config.model.variant
-    usual = preset(config.dataset, variant, config.preset, seed=config.seed)
+    variant, seed = config.model.variant, config.seed
+    usual = preset(config.dataset, variant, config.preset, seed=seed)
     words = ["python", "-m", "training.run", "--dataset", config.dataset]
-    words += ["--variant", variant, "--preset", config.preset, "--seed", str(config.seed)]
+    words += ["--variant", variant, "--preset", config.preset, "--seed", str(seed)]
+    if config.steps != usual.steps:  # which the warm-up follows
+        words += ["--steps", str(config.steps)]
+        usual = preset(config.dataset, variant, config.preset, seed=seed, steps=config.steps)
     settings: list[str] = []
     for kind, ours, theirs in (
         (TrainConfig, config, usual),
