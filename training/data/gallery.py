@@ -70,7 +70,13 @@ def main(
     out: Path,
     split: str = "train",
     count: int = 12,
-    data: Annotated[str | None, tyro.conf.arg(metavar="procedural|FOLDER|USER/NAME")] = None,
+    data: Annotated[
+        str | None,
+        tyro.conf.arg(
+            metavar="procedural|FOLDER|USER/NAME[@REVISION]",
+            help_behavior_hint="(default: the dataset's own mirror, else procedural)",
+        ),
+    ] = None,
 ) -> None:
     """Draw the first scenes of a dataset: images, label maps, numbers of objects, true poses.
 

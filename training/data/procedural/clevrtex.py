@@ -45,6 +45,8 @@ def make(key: PRNGKeyArray, variant: str = "full") -> Scene:
     first = random_colours(count, saturation=(0.2, 0.9), value=(0.15, 0.9), key=next(keys))
     second = random_colours(count, saturation=(0.2, 0.9), value=(0.3, 1.0), key=next(keys))
     frequency = jr.uniform(next(keys), (count,), minval=1.2, maxval=3.0)
+    if is_new:  # bricks have no pattern on level ground
+        texture = texture.at[0].set(textures.NUMBERS["marble"])
     if variant == "camo":
         texture, first, second, frequency = jax.tree.map(
             lambda x: jnp.broadcast_to(x[:1], x.shape), (texture, first, second, frequency)
