@@ -254,6 +254,17 @@ def test_the_command_of_a_card_repeats_the_recipe(tetrominoes, monkeypatch, tmp_
     assert recipe(*shown, "--out", "again") == typed
 
 
+@pytest.mark.parametrize(
+    ("dataset", "said"),
+    [("tetrominoes", "taking the preset quick"), ("clevr", "has no preset quick: taking the pub")],
+)
+def test_what_auto_takes_on_a_cpu_is_said(monkeypatch, tmp_path, capsys, dataset, said):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["run.py", "--dataset", dataset])
+    prepare(parse())
+    assert said in capsys.readouterr().out
+
+
 def test_a_run_stays_with_its_mirror_however_that_is_called(tetrominoes, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "mirror").symlink_to(tetrominoes)
