@@ -123,7 +123,7 @@ def measurements(folder: Path) -> dict[str, Callable[[], float]]:
         made("objects_room", (128, 128)),
         made("clevr", (240, 320)),
     )
-    images = cache_split(made("objects_room", (64, 64)), (64, 64), ROWS[64, 64])
+    images = cache_split(made("objects_room", (64, 64)), "train", (64, 64), ROWS[64, 64])
     return {
         "TFRecord reader, tetrominoes": partial(read, release_path(folder, "tetrominoes")),
         "TFRecord reader, clevr": partial(read, release_path(folder, "clevr")),
@@ -146,7 +146,9 @@ def stream(found: Mirror, size: Size) -> float:
     """Return rows per second of an epoch."""
     rows = found.count("train")
     start = time.perf_counter()
-    batches = stream_split(found, size, batch_size=BATCH, max_rows=rows, seed=0, cursor=Cursor())
+    batches = stream_split(
+        found, "train", size, batch_size=BATCH, max_rows=rows, seed=0, cursor=Cursor()
+    )
     return take(batches, rows, start)
 
 

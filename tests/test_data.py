@@ -148,7 +148,7 @@ def test_to_stop_taking_batches_leaves_no_thread(tetrominoes):
 
 def test_a_cache_holds_what_is_looked_at_of_each_image(tetrominoes):
     found = open_mirror(str(tetrominoes), "tetrominoes")
-    images = cache_split(found, (35, 35), 4)
+    images = cache_split(found, "train", (35, 35), 4)
     assert len(images) == 4 and images.pixels.dtype == np.uint8
     np.testing.assert_array_equal(
         images.pixels, load("tetrominoes", "train", 4, data=str(tetrominoes)).images.pixels

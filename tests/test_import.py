@@ -20,6 +20,7 @@ ROOMS = {
     "training.config": ("isa_eqx",),
     "training.data": ("hub.common", "hub", "hub.mirror", "isa_eqx", "training.config"),
     "training": ("hub", "isa_eqx", "training.config", "training.data"),
+    "hub.mirror.__main__": ("hub.mirror", "hub.mirror.sources", "training.data"),
     "benchmarks": (
         "hub.mirror", "hub.mirror.sources", "isa_eqx",
         "training.config", "training.data", "training",

@@ -120,7 +120,8 @@ def test_camouflage_hides_objects_from_their_colours():
 def test_no_two_splits_have_the_same_scenes():
     """Nor the same rooms, before whose walls other objects stand."""
     scenes = {
-        split: draw(indices(*range(SCENES))) for split, draw in dataset("objects_room").draw.items()
+        split: draw(indices(*range(SCENES)), (64, 64))
+        for split, draw in dataset("objects_room").draw.items()
     }
     rooms = {drawn.images[:, jnp.array([20, -1]), 0].tobytes() for drawn in scenes.values()}
     assert len(rooms) == len(scenes) == 6
@@ -138,11 +139,24 @@ def test_every_dataset_is_drawn(name):
         load(name, "tset")
 
 
+def test_scenes_come_in_the_size_that_is_asked_for():
+    """Ray-cast ones are drawn in it, and those made of pixels are resized."""
+    small, large = (load("objects_room", "validation", 2, size=(n, n)) for n in (32, 64))
+    assert small.images.pixels.shape == (2, 32, 32, 3) and small.labels.shape == (2, 32, 32)
+    mean = large.images.floats().reshape(2, 32, 2, 32, 2, 3).mean(axis=(2, 4))
+    assert abs(small.images.floats() - mean).mean() < 0.02
+    own, twice = (load("tetrominoes", "validation", 2, size=(n, n)) for n in (35, 70))
+    np.testing.assert_array_equal(twice.labels, own.labels.repeat(2, axis=1).repeat(2, axis=2))
+    assert twice.images.floats().shape == (2, 70, 70, 3)
+
+
 @pytest.mark.parametrize("cursor", [Cursor(), Cursor(0, 7), Cursor(1, 97)])
 def test_batches_that_are_drawn_meanwhile_are_those_of_a_set_drawn_before(cursor):
     spec, count, size = dataset("tetrominoes"), 100, 16
-    before = shuffled_batches(draw_split(spec, "train", count).images, size, 3, cursor)
-    meanwhile = draw_batches(spec, count, size, 3, cursor)
+    before = shuffled_batches(draw_split(spec, "train", (35, 35), count).images, size, 3, cursor)
+    meanwhile = draw_batches(
+        spec, "train", (35, 35), batch_size=size, count=count, seed=3, cursor=cursor
+    )
     for _ in range(15):
         (wanted, place), (found, after) = next(before), next(meanwhile)
         np.testing.assert_array_equal(wanted.pixels, found.pixels)

@@ -24,6 +24,11 @@ class DataOptions:
     #: The scenes: tetrominoes, objects_room, clevr, clevrtex, multishapenet_easy or
     #: waymo_open.
     dataset: str
+    #: A part of them with splits of its own: clevr6 of clevr (at most six objects); camo, pbg
+    #: or outd of clevrtex.
+    subset: Annotated[
+        str | None, tyro.conf.arg(metavar="SUBSET", help_behavior_hint="(default: the whole)")
+    ] = None
     #: Where they are: drawn by this library, or in a mirror that python -m hub.mirror has
     #: made, which is streamed.
     data: Annotated[

@@ -23,7 +23,8 @@ METRICS = {"fg_ari": "FG-ARI", "ari": "ARI", "mse": "MSE"}
 
 def title(config: TrainConfig) -> str:
     """Return the title of a run: data, variant, preset and seed."""
-    parts = [f"{config.dataset} ({short_name(config.data)})", config.model.variant, config.preset]
+    name = "/".join(filter(None, (config.dataset, config.subset)))
+    parts = [f"{name} ({short_name(config.data)})", config.model.variant, config.preset]
     if config.model.dtype != "float32":
         parts.append(config.model.dtype)
     return ", ".join((*parts, f"seed {config.seed}"))

@@ -9,7 +9,7 @@ import jax
 from isa_eqx import ISA, VARIANTS, ISAConfig, check_choice, published
 
 from .config import TrainConfig
-from .data import default_source
+from .data import DATASETS, default_source
 from .overrides import override_types
 
 NAMES = ("auto", "paper", "paper-resnet", "quick")
@@ -19,7 +19,8 @@ NAMES = ("auto", "paper", "paper-resnet", "quick")
 class Preset:
     """A recipe: a published architecture, and changes to it and to `TrainConfig`.
 
-    The defaults of `TrainConfig` are the published recipe for Tetrominoes.
+    The defaults of `TrainConfig` are the published recipe for Tetrominoes, except that the training
+    set is by default the published one of the dataset.
     """
 
     architecture: str
@@ -27,17 +28,16 @@ class Preset:
     training: dict[str, Any] = dataclasses.field(default_factory=dict)
 
 
-def _paper(architecture: str, train_examples: int, recompute: bool = True) -> Preset:
+def _paper(architecture: str, recompute: bool = True) -> Preset:
     """Return the published recipe of all datasets but Tetrominoes."""
-    training: dict[str, Any] = dict(steps=500_000, warmup_steps=10_000)
-    training |= dict(train_examples=train_examples, recompute=recompute)
+    training = dict(steps=500_000, warmup_steps=10_000, recompute=recompute)
     return Preset(architecture, training=training)
 
 
 # By (dataset, name). Every one is for every variant:
 #     python -m training.run --dataset DATASET --preset NAME --variant VARIANT
 PRESETS = {
-    ("tetrominoes", "paper"): Preset("tetrominoes"),
+    ("tetrominoes", "paper"): Preset("tetrominoes", training=dict(train_examples=512)),
     ("tetrominoes", "quick"): Preset(
         "tetrominoes",
         model=dict(
@@ -59,14 +59,13 @@ PRESETS = {
             ownership=0.004,
         ),
     ),
-    ("objects_room", "paper"): _paper("objects_room", 999_900, recompute=False),
-    ("clevr", "paper"): _paper("clevr", 99_900),
-    ("clevrtex", "paper"): _paper("clevrtex", 40_000),
-    ("clevrtex", "paper-resnet"): _paper("clevrtex_resnet", 40_000),
-    ("multishapenet_easy", "paper"): _paper("multishapenet_easy", 70_000),
-    ("waymo_open", "paper"): _paper("waymo_open", 158_081),
+    ("objects_room", "paper"): _paper("objects_room", recompute=False),
+    ("clevr", "paper"): _paper("clevr"),
+    ("clevrtex", "paper"): _paper("clevrtex"),
+    ("clevrtex", "paper-resnet"): _paper("clevrtex_resnet"),
+    ("multishapenet_easy", "paper"): _paper("multishapenet_easy"),
+    ("waymo_open", "paper"): _paper("waymo_open"),
 }
-DATASETS = tuple(dict.fromkeys(dataset for dataset, _ in PRESETS))
 
 
 def preset(
@@ -81,7 +80,7 @@ def preset(
 
     Raises a `ValueError` that lists the valid names for an unknown one.
     """
-    check_choice("dataset", dataset, DATASETS)
+    check_choice("dataset", dataset, tuple(DATASETS))
     check_choice("variant", variant, VARIANTS)
     check_choice("preset", name, NAMES)
     names = tuple(known for place, known in PRESETS if place == dataset)
@@ -90,7 +89,8 @@ def preset(
     check_choice(f"preset of {dataset}", name, names)
     chosen = PRESETS[dataset, name]
     model = published(chosen.architecture, variant, **chosen.model)
-    training: dict[str, Any] = dict(data=default_source(dataset)) | chosen.training
+    training: dict[str, Any] = dict(data=default_source(dataset))
+    training |= dict(train_examples=DATASETS[dataset].num_train) | chosen.training
     config = TrainConfig(dataset, name, model, **training)
     of_model, of_training = override_types(ISAConfig), override_types(TrainConfig)
     for field in overrides:

@@ -20,7 +20,17 @@ from . import checkpoint, pictures
 from .arguments import Arguments, parse
 from .card import METRICS, run_card, title
 from .config import TrainConfig
-from .data import Batches, Cursor, Scenes, describe_data, load, repo_of, resolve, stream_batches
+from .data import (
+    Batches,
+    Cursor,
+    Scenes,
+    describe_data,
+    load,
+    repo_of,
+    resolve,
+    split_name,
+    stream_batches,
+)
 from .evaluate import evaluate
 from .log import Log, NonFiniteError
 from .presets import preset
@@ -44,8 +54,12 @@ def main(arguments: Arguments) -> None:
             # From here on it can be resumed.
             checkpoint.save(run, state, config, seconds, cursor)
     with exit_with_message(NonFiniteError, ValueError, OSError):
-        size = config.model.image_size
-        validation = load(config.dataset, "validation", data=config.data, size=size)
+        validation = load(
+            config.dataset,
+            split_name(config.subset, "validation"),
+            data=config.data,
+            size=config.model.image_size,
+        )
         log = Log(run / "metrics.jsonl", int(state.step), seconds)
         with contextlib.closing(stream_batches(config, cursor)) as training_set:
             every = arguments.output.eval_every
@@ -76,8 +90,8 @@ def prepare(arguments: Arguments) -> tuple[TrainConfig, Path]:
             f"No GPU or TPU, and {data.dataset} has no preset quick: taking the published recipe, "
             "days on a CPU."
         )
-    name = f"{data.dataset}-{recipe.variant}-seed{recipe.seed}"
-    run = output.out or Path("runs") / name
+    names = filter(None, (data.dataset, data.subset, recipe.variant, f"seed{recipe.seed}"))
+    run = output.out or Path("runs") / "-".join(names)
     config = resolve(dataclasses.replace(config, data=resolve_data(run, config, output.resume)))
     if not output.resume and run.exists() and (not run.is_dir() or any(run.iterdir())):
         raise ValueError(

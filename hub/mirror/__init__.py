@@ -7,9 +7,12 @@ Stands on `hub` and `hub.common`. Import from here; what reads the releases is i
 from .convert import mirror as mirror
 from .shards import MANIFEST as MANIFEST
 from .shards import MAX_MANIFEST_BYTES as MAX_MANIFEST_BYTES
+from .shards import PROCEDURAL as PROCEDURAL
 from .shards import ROW_GROUP_SIZE as ROW_GROUP_SIZE
 from .shards import Manifest as Manifest
 from .shards import write_shard as write_shard
+from .sources import Record as Record
+from .sources import Release as Release
 from .sources.rows import Row as Row
 from .sources.rows import decode_image as decode_image
 from .sources.rows import decode_labels as decode_labels

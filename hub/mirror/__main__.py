@@ -9,13 +9,14 @@ import tyro
 from tyro.conf import Positional
 
 from .convert import mirror
-from .sources import release
+from .shards import PROCEDURAL
+from .sources import find_release
 from .targets import choose_target
 
 
 def main(
     dataset: Annotated[Positional[str], tyro.conf.arg(metavar="DATASET")],
-    source: Annotated[tuple[Path, ...], tyro.conf.arg(metavar="PATH [PATH …]")],
+    source: Annotated[tuple[str, ...], tyro.conf.arg(metavar="PATH [PATH …]|procedural")],
     to: Annotated[str, tyro.conf.arg(metavar="FOLDER|USER/NAME")],
     split: Annotated[
         tuple[str, ...],
@@ -27,7 +28,8 @@ def main(
     private: bool = False,
     shard_mb: Annotated[int, tyro.conf.arg(metavar="MB")] = 200,
 ) -> None:
-    """Convert the release of a dataset to parquet, in a folder or on the Hub.
+    """Convert the release of a dataset, or scenes drawn in its place, to parquet, in a folder or on
+    the Hub.
 
     To write to the Hub, log in first: hf auth login, or HF_TOKEN. If the command is interrupted,
     give it again to resume. To train on the mirror:
@@ -35,7 +37,7 @@ def main(
 
     Args:
         dataset: tetrominoes, objects_room, clevr, clevrtex, multishapenet_easy or waymo_open.
-        source: Files of the release, or folders of them.
+        source: Files of the release, or folders of them; or procedural, to draw the scenes.
         to: A repo of the Hub, created if absent; or a folder, such as ./clevr or /data/clevr.
         split: The splits to convert.
         limit: The largest number of rows in each split.
@@ -43,9 +45,17 @@ def main(
         shard_mb: Megabytes of encoded images in each parquet file.
     """
     try:
-        target = choose_target(to, dataset, private)
-        print(f"Mirroring {release(dataset).title} to {target.name}")
-        done = mirror(dataset, source, target, splits=split, limit=limit, shard_mb=shard_mb)
+        release = find_release(dataset)
+        paths = list(map(Path, source))
+        if source == (PROCEDURAL,):  # a folder of that name is ./procedural
+            from training.data import procedural_release
+
+            release, paths = procedural_release(dataset), []
+        target = choose_target(to, dataset, private, release)
+        print(f"Mirroring {release.title} to {target.name}")
+        done = mirror(
+            dataset, paths, target, release=release, splits=split, limit=limit, shard_mb=shard_mb
+        )
     except KeyboardInterrupt:
         sys.exit("\nStopped; finished shards stay. The same command goes on from there.")
     except (ValueError, OSError) as error:

@@ -12,8 +12,8 @@ from PIL import Image
 
 from ..common.files import atomic_file
 from ..config_file import LIBRARY
-from .shards import Manifest
-from .sources import release
+from .shards import PROCEDURAL, Manifest
+from .sources import Release
 from .sources.rows import Row, decode_image, decode_labels, features
 
 SAMPLES = "samples.png"
@@ -24,16 +24,22 @@ _PALETTE = np.array(
 )  # fmt: skip
 
 
-def dataset_card(manifest: Manifest, name: str) -> str:
+def dataset_card(manifest: Manifest, release: Release, name: str) -> str:
     """Return the dataset card of a finished mirror; `name` is its folder or repo."""
     from huggingface_hub import DatasetCard, DatasetCardData
 
-    what, splits = release(manifest.dataset), _splits(manifest)
+    splits = _splits(manifest)
     data = DatasetCardData(
-        pretty_name=what.title,
-        license=what.licence,
+        pretty_name=release.title,
+        license=release.licence,
         task_categories=["image-segmentation"],
-        tags=["object-centric-learning", "slot-attention", manifest.dataset, LIBRARY],
+        tags=[
+            "object-centric-learning",
+            "slot-attention",
+            manifest.dataset,
+            LIBRARY,
+            *([PROCEDURAL] if manifest.is_procedural else []),
+        ],
         size_categories=_size(sum(split["rows"] for split in splits.values())),
         configs=[
             dict(
@@ -46,7 +52,9 @@ def dataset_card(manifest: Manifest, name: str) -> str:
             splits=[dict(name=s, num_examples=sums["rows"]) for s, sums in splits.items()],
         ),
     )
-    return str(DatasetCard(f"---\n{data.to_yaml()}\n---\n\n{_text(manifest, splits, name)}"))
+    return str(
+        DatasetCard(f"---\n{data.to_yaml()}\n---\n\n{_text(manifest, release, splits, name)}")
+    )
 
 
 def draw_samples(rows: Sequence[Row], path: Path) -> None:
@@ -91,8 +99,9 @@ def _size(rows: int) -> str:
     return next((name for bound, name in bounds.items() if rows < bound), "1M<n<10M")
 
 
-def _text(manifest: Manifest, splits: dict[str, dict[str, Any]], name: str) -> str:
-    what = release(manifest.dataset)
+def _text(
+    manifest: Manifest, release: Release, splits: dict[str, dict[str, Any]], name: str
+) -> str:
     lines = [
         f"| {split} | {s['rows']:,} | {s['masks']:,} | {s['bytes'] / 1e6:,.1f} "
         f"| {s['objects'] / max(s['masks'], 1):.2f} | {s['overlapping']:,} "
@@ -102,16 +111,17 @@ def _text(manifest: Manifest, splits: dict[str, dict[str, Any]], name: str) -> s
     ]
     table = "\n".join(lines)
     limited = "" if manifest.limit is None else f" At most {manifest.limit:,} rows of each split."
-    about = (
-        f"{what.about} A copy of the [release]({what.homepage}), pixel for pixel, made by `python "
-        f"-m hub.mirror` of {LIBRARY}.{limited}"
-    )
+    made = f"A copy of the [release]({release.homepage}), pixel for pixel, made"
+    if manifest.is_procedural:
+        made = "Not the release: written"
+    about = f"{release.about} {made} by `python -m hub.mirror` of {LIBRARY}.{limited}"
+    source = f" Source: {release.homepage}" if release.homepage else ""
     columns = "\n".join(
         f"| `{column['name']}` | {column.get('dtype') or _kind(column)} |"
         for column in features()._to_yaml_list()
     )
     return f"""\
-# {what.title}
+# {release.title}
 
 {textwrap.fill(about, 100, break_long_words=False)}
 
@@ -130,7 +140,7 @@ python -m training.run --dataset {manifest.dataset} --data {shlex.quote(name)}
 
 ## Licence
 
-{what.terms} Source: {what.homepage}
+{release.terms}{source}
 
 ## A row
 
@@ -139,8 +149,8 @@ python -m training.run --dataset {manifest.dataset} --data {shlex.quote(name)}
 {columns}
 
 `image` is RGB; `mask` has a label a pixel, 0 the background, and is null where `has_mask` is
-false. `index` is the scene's number in the release. `visibility` and the lists of `objects`
-describe labels 1, 2, …, and are empty where the release does not.
+false. `index` is the scene's number in its source. `visibility` and the lists of `objects`
+describe labels 1, 2, …, and are empty where the source does not.
 """
 
 

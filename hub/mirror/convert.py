@@ -10,12 +10,13 @@ from pathlib import Path
 
 from ..common.files import atomic_file, remove_temporary_files
 from ..common.prefetch import parallel_map
+from ..config_file import version
 from ..upload import CARD
 from .card import SAMPLES, dataset_card, draw_samples
 from .progress import Progress
 from .resume import check_arguments, remaining_records, resume_manifest
-from .shards import MANIFEST, Manifest, Shard, write_shard
-from .sources import fingerprints, read_records, release
+from .shards import MANIFEST, PROCEDURAL, Manifest, Shard, write_shard
+from .sources import Release, find_release, fingerprints
 from .sources.rows import Row
 from .targets import Target
 
@@ -29,13 +30,15 @@ def mirror(
     sources: Sequence[Path],
     target: Target,
     *,
+    release: Release | None = None,
     splits: Sequence[str] = (),
     limit: int | None = None,
     shard_mb: int = 200,
 ) -> Manifest:
     """Write the rows of a release to `target`, shard by shard, resuming an unfinished mirror.
 
-    - `sources`: files of the release, or folders of them.
+    - `sources`: files of the release, or folders of them; none for scenes that are drawn.
+    - `release`: by default that of the publishers.
     - `splits`: the splits to convert, by default all.
     - `limit`: the largest number of rows in each split.
     - `shard_mb`: megabytes of encoded images in a parquet file, after which the next one begins.
@@ -43,18 +46,20 @@ def mirror(
     Returns the manifest of the finished mirror. Raises a `ValueError` if the source is damaged,
     naming file and record, or if the target holds another mirror. Finished shards are kept.
     """
-    known = release(dataset).splits
-    check_arguments(dataset, sources, target, splits)
+    release = release or find_release(dataset)
+    check_arguments(release, sources, target, splits)
     if limit is not None and limit < 1 or shard_mb < 1:
         raise ValueError(f"--limit and --shard-mb must be at least 1, got {limit} and {shard_mb}.")
-    wanted = Manifest(dataset, *fingerprints(sources), sorted(splits), limit, shard_mb)
+    prints = fingerprints(sources) if sources else (PROCEDURAL, version())
+    wanted = Manifest(dataset, *prints, sorted(splits), limit, shard_mb)
     manifest = resume_manifest(target, wanted)
     if manifest.finished:
         return manifest
+    known = release.splits
     full = {split for split in known if limit is not None and manifest.counts(split)[2] >= limit}
     there: set[str] = set()  # the splits that the source has
     todo = remaining_records(
-        read_records(dataset, sources), manifest, full, set(splits or known), there
+        release.records(dataset, list(sources)), manifest, full, set(splits or known), there
     )
     made = parallel_map(lambda record: (record, record.row()), todo, THREADS, 4 * THREADS)
     done = sum(shard.rows for shard in manifest.shards)
@@ -81,7 +86,7 @@ def mirror(
                 shard = write_shard(folder, number, split, rest, shard_mb * MEGABYTE, max_rows)
                 _commit_shard(target, folder, manifest, shard, progress.samples[split])
                 full |= {split} if shard.rows == max_rows else set()
-        _finish(target, folder, manifest, splits, there)
+        _finish(target, folder, manifest, release, splits, there)
     return manifest
 
 
@@ -123,7 +128,12 @@ def _commit_shard(
 
 
 def _finish(
-    target: Target, folder: Path, manifest: Manifest, splits: Sequence[str], there: set[str]
+    target: Target,
+    folder: Path,
+    manifest: Manifest,
+    release: Release,
+    splits: Sequence[str],
+    there: set[str],
 ) -> None:
     """Write the card. Raises a `ValueError` if a split that was asked for is empty."""
     rows = {split: manifest.counts(split)[2] for split in splits}
@@ -136,7 +146,7 @@ def _finish(
     manifest.finished = True
     with atomic_file(folder / CARD) as path:
         # What a folder is called may be no UTF-8.
-        path.write_text(dataset_card(manifest, target.name), "utf-8", "backslashreplace")
+        path.write_text(dataset_card(manifest, release, target.name), "utf-8", "backslashreplace")
     _write_manifest(folder, manifest)
     target.put(folder, [CARD, MANIFEST], "Finish the mirror")
 

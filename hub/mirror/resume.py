@@ -5,21 +5,22 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from .shards import Manifest
-from .sources import Record, release
+from .sources import Record, Release
 from .targets import FolderTarget, Target
 
 
 def check_arguments(
-    dataset: str, sources: Sequence[Path], target: Target, splits: Sequence[str]
+    release: Release, sources: Sequence[Path], target: Target, splits: Sequence[str]
 ) -> None:
     """Raise a `ValueError` if a split is unknown or the target lies inside a source.
 
     There it would be read as part of the source when the mirror is resumed.
     """
-    known = release(dataset).splits
     for split in splits:
-        if split not in known:
-            raise ValueError(f"{dataset} has no split {split!r}; it has {', '.join(known)}.")
+        if split not in release.splits:
+            raise ValueError(
+                f"{release.title} has no split {split!r}; it has {', '.join(release.splits)}."
+            )
     if isinstance(target, FolderTarget):
         for source in sources:
             if target.path.resolve().is_relative_to(source.resolve()):
@@ -45,9 +46,20 @@ def resume_manifest(target: Target, wanted: Manifest) -> Manifest:
                 f"{target.name} holds another mirror: its {name} is {there!r:.60}, here it is "
                 f"{here!r:.60}; name another --to, or go on with the same."
             )
+    if found.is_procedural != wanted.is_procedural:
+        kinds = ["the release", "procedural scenes"]
+        raise ValueError(
+            f"{target.name} holds a mirror of {kinds[found.is_procedural]}, not of "
+            f"{kinds[wanted.is_procedural]}; name another --to."
+        )
     if found.source != wanted.source:
         raise ValueError(
             f"{target.name} holds another mirror, of files of other names; name another --to."
+        )
+    if found.sizes != wanted.sizes and found.is_procedural:
+        raise ValueError(
+            f"{target.name} holds scenes drawn by version {found.sizes}, and this is "
+            f"{wanted.sizes}, whose scenes may be others; name another --to."
         )
     if found.sizes != wanted.sizes and found.finished:
         raise ValueError(

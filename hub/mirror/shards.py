@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pyarrow import Table
 
 MANIFEST = "mirror.json"
+PROCEDURAL = "procedural"  # the source of scenes that were drawn
 MAX_MANIFEST_BYTES = 1 << 26  # of hundreds of thousands of shards
 ROW_GROUP_SIZE = 64  # rows that are written, and later read, at once
 
@@ -46,7 +47,8 @@ class Shard:
 class Manifest:
     """The contents of a mirror: the arguments that it was made with, and its finished shards.
 
-    - `source`, `sizes`: fingerprints of the names and of the sizes of the source's files.
+    - `source`, `sizes`: fingerprints of the names and of the sizes of the source's files; of scenes
+      that were drawn, `procedural` and the version that drew them.
     - `finished`: whether all of the source has been converted.
     """
 
@@ -58,6 +60,11 @@ class Manifest:
     shard_mb: int
     shards: list[Shard] = dataclasses.field(default_factory=list)
     finished: bool = False
+
+    @property
+    def is_procedural(self) -> bool:
+        """Whether the scenes were drawn, and are not those of the release."""
+        return self.source == PROCEDURAL
 
     def to_json(self) -> str:
         """Return the manifest as JSON, a field a line."""
@@ -83,7 +90,7 @@ class Manifest:
 
 def _validate_shard(file: Any, split: Any, **sums: Any) -> Shard:
     # A mirror may be anyone's, and a file elsewhere is none of it.
-    if not (isinstance(split, str) and re.fullmatch(r"data/[a-z_]+-\d+\.parquet", str(file))):
+    if not (isinstance(split, str) and re.fullmatch(r"data/[a-z0-9_]+-\d+\.parquet", str(file))):
         raise ValueError(f"a file is data/SPLIT-NUMBER.parquet, got {file!r:.60}")
     if not all(isinstance(number, int) and number >= 0 for number in sums.values()):
         raise ValueError(f"the figures of {file} are whole numbers, got {sums!r:.80}")

@@ -11,7 +11,7 @@ from ..common.files import lock_folder
 from ..remote import locate, validate_repo_id
 from ..upload import create_repo, upload
 from .shards import MANIFEST, MAX_MANIFEST_BYTES, Manifest
-from .sources import release
+from .sources import Release, find_release
 
 
 @dataclasses.dataclass(frozen=True)
@@ -105,11 +105,12 @@ class RepoTarget:
 Target = FolderTarget | RepoTarget
 
 
-def choose_target(name: str, dataset: str, private: bool) -> Target:
+def choose_target(name: str, dataset: str, private: bool, release: Release | None = None) -> Target:
     """Return a folder if `name` is an existing one or cannot be a repo's name, else a repo.
 
-    Raises a `ValueError` if the licence of the dataset forbids a public repo and `private` is not
-    set.
+    - `release`: what is mirrored, by default the publishers' release of the dataset.
+
+    Raises a `ValueError` if the licence forbids a public repo and `private` is not set.
     """
     is_repo = (
         name.count("/") == 1 and not name.startswith((".", "/", "~")) and not name.endswith("/")
@@ -118,7 +119,7 @@ def choose_target(name: str, dataset: str, private: bool) -> Target:
         if private:
             raise ValueError(f"--private is for a repo of the Hub; {name} is a folder.")
         return FolderTarget(Path(name))
-    what = release(dataset)
+    what = release or find_release(dataset)
     if not what.may_be_public and not private:
         raise ValueError(
             f"{what.title} may not be pushed to a public repo. {what.terms} Add --private, or name "

@@ -3,18 +3,21 @@
 Stands on `hub.mirror`, `isa_eqx` and `training.config`. Import from here.
 """
 
+from hub.mirror import PROCEDURAL as PROCEDURAL
+
 from .catalogue import DATASETS as DATASETS
 from .catalogue import dataset as dataset
+from .export import procedural_release as procedural_release
 from .resize import Resize as Resize
 from .scenes import Batches as Batches
 from .scenes import Cursor as Cursor
 from .scenes import Images as Images
 from .scenes import Scenes as Scenes
-from .source import PROCEDURAL as PROCEDURAL
 from .source import default_source as default_source
 from .source import describe_data as describe_data
 from .source import load as load
 from .source import repo_of as repo_of
 from .source import resolve as resolve
 from .source import short_name as short_name
+from .source import split_name as split_name
 from .source import stream_batches as stream_batches

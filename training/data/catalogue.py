@@ -19,7 +19,8 @@ from .procedural import (
 )
 from .procedural.world import Drawn, World
 
-Draw = Callable[[UInt32[Array, " b"]], Drawn]
+Size = tuple[int, int]
+Draw = Callable[[UInt32[Array, " b"], Size], Drawn]
 Crop = Callable[[int, int], tuple[slice, slice]]
 Labels = UInt8[np.ndarray, "h w"]
 
@@ -82,8 +83,10 @@ class Dataset:
     """The facts on a dataset that are known before it is read.
 
     - `num_labels`: labels are 0 … num_labels - 1.
-    - `draw`: for each split, a function from indices to procedural scenes in its place; an index
-      always gives the same scene.
+    - `num_train`: images in the training set, as published, and in that of a procedural mirror.
+    - `draw`: for each split, a function from indices and a size (height, width) to procedural
+      scenes in its place. An index always gives the same scene. Those of Tetrominoes, which are
+      made of pixels, have a size of their own.
     - `about_drawn`: a sentence that describes these scenes, for cards.
     - `crop`: function from the (height, width) of an image to the rows and columns that are
       resized to the model's size, as published.
@@ -95,6 +98,7 @@ class Dataset:
     """
 
     num_labels: int
+    num_train: int
     draw: Mapping[str, Draw]
     about_drawn: str
     crop: Crop = full_crop
@@ -110,7 +114,7 @@ SPLITS = ("train", "validation", "test")
 
 
 def _numbered(
-    draw: Mapping[str, Callable[[int, int, UInt32[Array, " b"]], Drawn]],
+    draw: Mapping[str, Callable[[int, int, UInt32[Array, " b"], Size], Drawn]],
 ) -> dict[str, Draw]:
     """Return what draws each split, from what takes a seed and a number that tells splits apart."""
     return {
@@ -131,6 +135,10 @@ def _variants(worlds: Mapping[str, World]) -> dict[str, Draw]:
     )
 
 
+def _tetrominoes(seed: int, split: int, indices: UInt32[Array, " b"], size: Size) -> Drawn:
+    return tetrominoes.draw(seed, split, indices)
+
+
 def _about(what: str) -> str:
     return f"The scenes are procedural: {what}, drawn by this library from a fixed seed."
 
@@ -139,12 +147,14 @@ def _about(what: str) -> str:
 DATASETS = {
     "tetrominoes": Dataset(
         tetrominoes.NUM_PIECES + 1,
-        draw=_numbered(dict.fromkeys(SPLITS, tetrominoes.draw)),
+        999_900,
+        draw=_numbered(dict.fromkeys(SPLITS, _tetrominoes)),
         about_drawn="The scenes are procedural: this library draws them as the released "
         "Tetrominoes are, at arbitrary offsets, from a fixed seed; they are not the released ones.",
     ),
     "objects_room": Dataset(
         objects_room.WORLD.num_labels,
+        999_900,
         first_object=objects_room.BACKGROUND,
         draw=_numbered(
             dict.fromkeys(SPLITS, objects_room.WORLD.draw)
@@ -154,24 +164,28 @@ DATASETS = {
     ),
     "clevr": Dataset(
         11,
+        99_900,
         crop=box_crop(29, 221, 64, 256),
         draw=_variants(clevr.WORLDS),
         about_drawn=_about("solids on grey ground, like those of CLEVR"),
     ),
     "clevrtex": Dataset(
         11,
+        40_000,
         crop=centre_crop(192),
         draw=_variants(clevrtex.WORLDS),
         about_drawn=_about("textured solids on textured ground, like those of CLEVRTex"),
     ),
     "multishapenet_easy": Dataset(
         11,
+        70_000,
         crop=centre_crop(240),
         draw=_numbered(dict.fromkeys(SPLITS, multishapenet.WORLD.draw)),
         about_drawn=_about("furniture of boxes and cylinders, in place of ShapeNet's"),
     ),
     "waymo_open": Dataset(
         1 + MAX_OBJECTS,
+        158_081,
         clean_labels=largest_objects,
         draw=_numbered(dict.fromkeys(SPLITS, waymo.WORLD.draw)),
         about_drawn=_about("streets with cars and pedestrians, in place of Waymo Open's"),

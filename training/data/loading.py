@@ -15,13 +15,12 @@ from tqdm import tqdm
 from hub.common.prefetch import parallel_map, prefetch
 from hub.mirror import Row, decode_image, decode_labels
 
-from .catalogue import Dataset, dataset
+from .catalogue import Dataset, Size, dataset, full_crop, unchanged
 from .mirrored import Mirror
 from .resize import Resize
 from .scenes import Batches, Cursor, Images, Scenes
 from .stream import SCORED_COLUMNS, TRAINED_COLUMNS, read_rows, stream_rows
 
-Size = tuple[int, int]
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
@@ -77,6 +76,8 @@ def _naming(where: str, row: Row) -> Iterator[None]:
 def make_row_decoder(mirror: Mirror, split: str, size: Size) -> RowDecoder:
     """Return a decoder to images of `size`, made for the size of the split's first image."""
     spec, where = dataset(mirror.dataset), f"{mirror.name}, split {split}"
+    if mirror.is_procedural:  # drawn as a model sees them
+        spec = dataclasses.replace(spec, crop=full_crop, clean_labels=unchanged)
     first = next(read_rows(mirror, split))
     with _naming(where, first):
         image = decode_image(first["image"]["bytes"])
@@ -85,15 +86,22 @@ def make_row_decoder(mirror: Mirror, split: str, size: Size) -> RowDecoder:
 
 
 def stream_split(
-    mirror: Mirror, size: Size, *, batch_size: int, max_rows: int, seed: int, cursor: Cursor
+    mirror: Mirror,
+    split: str,
+    size: Size,
+    *,
+    batch_size: int,
+    max_rows: int,
+    seed: int,
+    cursor: Cursor,
 ) -> Batches:
-    """Iterate over batches of the training set without end, two batches ahead on the device.
+    """Iterate over shuffled batches of a split without end, two batches ahead on the device.
 
     On several hosts, each gets its own rows.
     """
-    read = make_row_decoder(mirror, "train", size)
+    read = make_row_decoder(mirror, split, size)
     hosts = dict(host=jax.process_index(), hosts=jax.process_count())
-    found = stream_rows(mirror, "train", max_rows, seed, cursor, **hosts)
+    found = stream_rows(mirror, split, max_rows, seed, cursor, **hosts)
 
     def batches() -> Batches:
         made = _decoded(lambda pair: (read.image(pair[0]), pair[1]), found)
@@ -105,11 +113,11 @@ def stream_split(
     return prefetch(batches(), BATCHES_AHEAD)
 
 
-def cache_split(mirror: Mirror, size: Size, max_rows: int) -> Images:
-    """Decode the training set into memory."""
-    read = make_row_decoder(mirror, "train", size)
+def cache_split(mirror: Mirror, split: str, size: Size, max_rows: int) -> Images:
+    """Decode the images of a split into memory."""
+    read = make_row_decoder(mirror, split, size)
     (pixels,) = _gathered(
-        mirror, "train", max_rows, lambda row: (read.image(row),), columns=TRAINED_COLUMNS
+        mirror, split, max_rows, lambda row: (read.image(row),), columns=TRAINED_COLUMNS
     )
     return Images(pixels, read.resize)
 

@@ -18,12 +18,14 @@ class Mirror:
     - `name`: its folder, or its repo with the commit, as recipes and cards have it.
     - `files`: for each split, the number of rows of each file, by path or URL.
     - `finished`: whether `hub.mirror` has finished it.
+    - `is_procedural`: whether its scenes were drawn by this library.
     """
 
     name: str
     dataset: str
     files: Mapping[str, Mapping[str, int]]
     finished: bool
+    is_procedural: bool
 
     def counts(self, split: str, max_rows: int | None = None) -> list[int]:
         """Return how many of the first `max_rows` rows of a split are in each of its files.
@@ -59,7 +61,7 @@ def open_mirror(name: str, dataset: str) -> Mirror:
         if shard.rows:
             files.setdefault(shard.split, {})[_address(place, shard.file)] = shard.rows
     said = name if isinstance(place, Folder) else f"{place.repo_id}@{place.commit}"
-    return Mirror(said, dataset, files, manifest.finished)
+    return Mirror(said, dataset, files, manifest.finished, manifest.is_procedural)
 
 
 def _manifest_file(place: Folder | Repo) -> Path:

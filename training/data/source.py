@@ -1,9 +1,13 @@
 """The scenes that `--data` names: drawn here, or from a mirror in a folder or on the Hub."""
 
 import dataclasses
+import functools
+import math
 import re
 from pathlib import Path
+from typing import Any
 
+from hub.mirror import PROCEDURAL
 from isa_eqx import check_choice, published
 
 from ..config import TrainConfig
@@ -13,7 +17,7 @@ from .loading import cache_split, load_split, stream_split
 from .mirrored import open_mirror
 from .scenes import Batches, Cursor, Scenes, shuffled_batches
 
-PROCEDURAL = "procedural"
+MANY_BYTES = 4_000_000_000
 _PINNED = re.compile(r"([\w.-]+/[\w.-]+)@([0-9a-f]{40})", re.ASCII)
 
 
@@ -29,10 +33,13 @@ def resolve(config: TrainConfig) -> TrainConfig:
     Raises a `ValueError` if there are no scenes to train on or to score; a `ConnectionError` if
     the Hub does not answer.
     """
+    train, validation = (split_name(config.subset, split) for split in ("train", "validation"))
     if config.data == PROCEDURAL:
+        check_choice("split", train, tuple(dataset(config.dataset).draw))
+        _warn_of_memory(config)
         return config
     mirror = open_mirror(config.data, config.dataset)
-    count, held_out = mirror.count("train", config.train_examples), mirror.count("validation")
+    count, held_out = mirror.count(train, config.train_examples), mirror.count(validation)
     if not mirror.finished:
         print(f"{config.data} is not finished; this takes what is there.")
     if count < config.train_examples:
@@ -41,6 +48,23 @@ def resolve(config: TrainConfig) -> TrainConfig:
             f"{config.train_examples:,}; {held_out:,} are to validate on."
         )
     return dataclasses.replace(config, data=mirror.name, train_examples=count)
+
+
+def _warn_of_memory(config: TrainConfig) -> None:
+    """Print a line if the images that are drawn, which stay in memory, are many gigabytes."""
+    images = min(config.train_examples, config.steps * config.batch_size)
+    size = 3 * images * math.prod(config.model.image_size)
+    if size > MANY_BYTES:
+        print(
+            f"The {images:,} images that will be drawn stay in memory, {size / 1e9:.0f} GB in the "
+            f"end. To stream them instead: python -m hub.mirror {config.dataset} --source "
+            f"{PROCEDURAL} --to FOLDER, then --data FOLDER."
+        )
+
+
+def split_name(subset: str, split: str) -> str:
+    """Return the split of a subset, such as `clevr6_train`; `split` itself of the whole, `""`."""
+    return f"{subset}_{split}" if subset else split
 
 
 def repo_of(data: str) -> str | None:
@@ -55,10 +79,13 @@ def short_name(data: str) -> str:
     return f"{match[1]}@{match[2][:7]}" if match else Path(data).name or data
 
 
+@functools.cache  # at the end of a run, the Hub may be out of reach
 def describe_data(name: str, data: str) -> str:
     """Return a sentence that describes a pinned source, for cards."""
     if data == PROCEDURAL:
         return dataset(name).about_drawn
+    if open_mirror(data, name).is_procedural:
+        return f"{dataset(name).about_drawn} They are from the mirror `{data}` of `hub.mirror`."
     return f"The scenes are those of the release, from the mirror `{data}` of `hub.mirror`."
 
 
@@ -74,18 +101,18 @@ def load(
 
     - `count`: their number; by default all, and 1,000 of procedural scenes.
     - `data`: `procedural`, a folder, or `user/name[@revision]`; by default that of the catalogue.
-    - `size`: (height, width) to resize the images of a mirror to; by default as published.
+    - `size`: (height, width) that the images come in; by default as published.
 
     Raises a `ValueError` that names the row if one is damaged, has no mask, or does not fit.
     """
     if count is not None and count < 1:
         raise ValueError(f"count must be at least 1, got {count}.")
-    data = data or default_source(name)
+    data, size = data or default_source(name), size or published(name).image_size
     if data == PROCEDURAL:
         spec = dataset(name)
         check_choice("split", split, tuple(spec.draw))
-        return draw_split(spec, split, HELD_OUT if count is None else count)
-    return load_split(open_mirror(data, name), split, size or published(name).image_size, count)
+        return draw_split(spec, split, size, HELD_OUT if count is None else count)
+    return load_split(open_mirror(data, name), split, size, count)
 
 
 def stream_batches(config: TrainConfig, cursor: Cursor) -> Batches:
@@ -93,19 +120,13 @@ def stream_batches(config: TrainConfig, cursor: Cursor) -> Batches:
 
     Procedural and cached images are all shuffled, streamed ones in a buffer.
     """
-    size, max_rows = config.model.image_size, config.train_examples
+    split, size = split_name(config.subset, "train"), config.model.image_size
+    place: dict[str, Any] = dict(batch_size=config.batch_size, seed=config.seed, cursor=cursor)
     if config.data == PROCEDURAL:
         spec = dataset(config.dataset)
-        return draw_batches(spec, max_rows, config.batch_size, config.seed, cursor)
+        return draw_batches(spec, split, size, count=config.train_examples, **place)
     mirror = open_mirror(config.data, config.dataset)
     if config.cache:
-        images = cache_split(mirror, size, max_rows)
+        images = cache_split(mirror, split, size, config.train_examples)
         return shuffled_batches(images, config.batch_size, config.seed, cursor)
-    return stream_split(
-        mirror,
-        size,
-        batch_size=config.batch_size,
-        max_rows=max_rows,
-        seed=config.seed,
-        cursor=cursor,
-    )
+    return stream_split(mirror, split, size, max_rows=config.train_examples, **place)

@@ -16,7 +16,7 @@ from .releases import Release as Release
 from .rows import Row
 
 
-def release(dataset: str) -> Release:
+def find_release(dataset: str) -> Release:
     """Return the release of a dataset. Raises a `ValueError` that lists the valid names."""
     if dataset not in RELEASES:
         raise ValueError(f"Unknown dataset {dataset!r}; valid ones are {', '.join(RELEASES)}.")
@@ -30,7 +30,7 @@ def read_records(dataset: str, sources: Sequence[Path]) -> Iterator[Record]:
 
     Raises a `ValueError` if none of the files belongs to such a release.
     """
-    return release(dataset).records(dataset, list(sources))
+    return find_release(dataset).records(dataset, list(sources))
 
 
 def read_rows(dataset: str, sources: Sequence[Path], split: str) -> Iterator[Row]:

@@ -16,6 +16,7 @@ class Release:
 
     - `records`: function from the dataset's name and the sources to an iterator over records.
     - `splits`: names of the splits that a record can be in.
+    - `homepage`: address of the publishers' page; `""` if there is none.
     - `licence`: its identifier on the Hub; `terms`: the same in a sentence.
     - `may_be_public`: whether the licence allows a copy that anyone can read.
     """

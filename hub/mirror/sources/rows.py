@@ -24,6 +24,7 @@ NAMED_PROPERTIES = (
     "material",
     "size",
 )  # of an object, in words or in the source's codes
+PROPERTIES = (*NAMED_PROPERTIES, "position", "rotation", "scale")
 MAX_LABEL = 255
 _PNG = b"\x89PNG\r\n\x1a\n"
 
@@ -38,14 +39,20 @@ def features() -> "Features":
     - `num_objects`: number of objects, background excluded.
     - `visibility`: whether labels 1, 2, … can be seen; empty if the source does not say.
     - `objects`: a list for each property, with the values of labels 1, 2, …; empty if the source
-      does not have it. `position`, (x, y) or (x, y, z), and `rotation` are in the source's units.
+      does not have it. `position`, (x, y) or (x, y, z), `rotation` and `scale` are in the source's
+      units. Those of procedural scenes are the object's true frame: (y, x), radians, (y, x), in
+      grid units, and NaN for labels that are no objects.
     - `overlap_pixels`: number of pixels with several masks in the source; the first mask is taken.
     - `uncovered_pixels`: number of pixels with none; they become background.
     """
     from datasets import Features, Image, List, Value
 
     named = {name: List(Value("string")) for name in NAMED_PROPERTIES}
-    places = {"position": List(List(Value("float32"))), "rotation": List(Value("float32"))}
+    places = {
+        "position": List(List(Value("float32"))),
+        "rotation": List(Value("float32")),
+        "scale": List(List(Value("float32"))),
+    }
     return Features(
         image=Image(),
         mask=Image(),
@@ -98,7 +105,7 @@ def make_row(
         num_objects=num_objects,
         has_mask=mask is not None,
         visibility=[bool(v) for v in visibility],
-        objects={name: known.get(name, []) for name in (*NAMED_PROPERTIES, "position", "rotation")},
+        objects={name: known.get(name, []) for name in PROPERTIES},
         overlap_pixels=overlap_pixels,
         uncovered_pixels=uncovered_pixels,
     )

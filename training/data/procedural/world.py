@@ -58,9 +58,19 @@ class World:
     background: int = 1
     min_share: float = 0.0
 
-    def draw(self, seed: int, split: int, indices: UInt32[Array, " b"]) -> Drawn:
-        """Draw scenes; each depends only on the world, seed, split and its own index."""
-        return self._draw(jr.fold_in(jr.key(seed), split), indices)
+    def draw(
+        self,
+        seed: int,
+        split: int,
+        indices: UInt32[Array, " b"],
+        size: tuple[int, int] | None = None,
+    ) -> Drawn:
+        """Draw scenes; each depends only on the world, seed, split and its own index.
+
+        - `size`: height and width of the images, by default those of the world.
+        """
+        world = dataclasses.replace(self, size=size or self.size)
+        return world._draw(jr.fold_in(jr.key(seed), split), indices)
 
     @functools.partial(jax.jit, static_argnames="self")
     def _draw(self, key: PRNGKeyArray, indices: UInt32[Array, " b"]) -> Drawn:
