@@ -14,7 +14,7 @@ from hypothesis import given
 from isa_eqx import VARIANTS, ISAConfig, coordinates, published
 from isa_eqx.architectures import ARCHITECTURES
 from training.data import load
-from training.loss import idle_slot, loss, mixing, ownership
+from training.loss import idle_slot, loss, mixing, ownership, shading
 from training.step import initial_state
 
 from .conftest import run
@@ -65,6 +65,34 @@ def test_a_pixel_that_one_slot_paints_is_not_mixed():
     colours = jnp.stack([jnp.stack([black, red, red]), jnp.stack([red, red, black])])
     masks = jnp.array([[1.0, 0.3, 0.5], [0.0, 0.7, 0.5]])
     np.testing.assert_allclose(mixing(colours, masks), [0, 0, 0.25], atol=1e-6)
+
+
+def test_a_slot_of_one_colour_is_not_shaded():
+    """One that paints the left half black and the right half red is, wherever it paints."""
+    black, red = jnp.zeros(3), jnp.array([1.0, 0.0, 0.0])
+    colours = jnp.stack([jnp.stack([red] * 4), jnp.stack([black, black, red, red])])
+    masks = jnp.array([[0.0, 0.6, 0.0, 0.6], [1.0, 0.4, 1.0, 0.4]])
+    cost = shading(colours, masks, jnp.ones(4))
+    np.testing.assert_allclose(cost, masks[1] / 4, atol=1e-6)
+    nothing = shading(colours, jnp.zeros((2, 4)), jnp.ones(4))
+    np.testing.assert_array_equal(nothing, 0)
+
+
+def test_the_mean_colour_is_that_of_the_image_where_pixels_are_drawn():
+    """A pixel that stands for two counts twice."""
+    colours, masks = jr.uniform(jr.key(0), (2, 3, 3)), jr.uniform(jr.key(1), (2, 3))
+    whole = shading(colours[:, [0, 1, 2, 2]], masks[:, [0, 1, 2, 2]], jnp.ones(4))
+    drawn = shading(colours, masks, jnp.array([1.0, 1.0, 2.0]))
+    np.testing.assert_allclose(drawn, whole[:3], rtol=1e-5)
+
+
+def test_a_recipe_says_how_much_shading_counts(image):
+    model, key = initial_state(TINY).model, jr.key(3)
+    out = run(model, image, jr.split(key)[0])
+    flat = out.slot_reconstructions.reshape(4, -1, 3), out.masks.reshape(4, -1)
+    term = shading(*flat, jnp.ones(35 * 35)).sum()
+    ours = cost(model, image, dataclasses.replace(WHOLE, shading=0.5), ZERO, key)
+    np.testing.assert_allclose(ours - cost(model, image, WHOLE, ZERO, key), term / 2, rtol=1e-3)
 
 
 def test_a_recipe_says_what_a_round_hands_back(image):

@@ -12,6 +12,8 @@ class TrainConfig:
     """A recipe. Two runs of the same recipe give the same weights, on the same kind of device.
 
     - `dataset`, `preset`: names, for the record.
+    - `subset`: the part of the dataset that has splits of its own, see `training.data.split_name`;
+      `""` for the whole.
     - `data`: source of the scenes: `procedural`, a folder, or `user/name@commit`.
     - `cache`: whether the training set of a mirror is decoded once and kept in memory.
     - `model`: the architecture.
@@ -29,6 +31,8 @@ class TrainConfig:
       them again in the backward pass, see `ISA.decode`.
     - `mixing`: weight per pixel of the term against colours mixed from several slots, see
       `training.loss.mixing`; 0 as published.
+    - `shading`: weight per pixel of the term against slots of several colours, see
+      `training.loss.shading`; 0 as published.
     - `ownership`: weight per pixel of the term that gives the background to one slot, see
       `training.loss.ownership`; 0 as published.
     """
@@ -36,6 +40,7 @@ class TrainConfig:
     dataset: str
     preset: str
     model: ISAConfig
+    subset: str = ""
     data: str = "procedural"
     cache: bool = False
     seed: int = 0
@@ -49,13 +54,14 @@ class TrainConfig:
     gradient_scale: float = 1.0
     recompute: bool = False
     mixing: float = 0.0
+    shading: float = 0.0
     ownership: float = 0.0
 
     def __post_init__(self) -> None:
         for name in ("steps", "batch_size", "train_examples"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}.")
-        for name in ("seed", "warmup_steps", "mixing", "ownership"):
+        for name in ("seed", "warmup_steps", "mixing", "shading", "ownership"):
             if not 0 <= getattr(self, name) < math.inf:
                 raise ValueError(f"{name} must be at least 0, got {getattr(self, name)}.")
         for name in ("learning_rate", "clip_norm"):

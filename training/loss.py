@@ -1,4 +1,4 @@
-"""The training loss: the published error, and two terms on which slot paints what."""
+"""The training loss: the published error, and three terms on which slot paints what."""
 
 import math
 
@@ -14,6 +14,7 @@ from .data import Images
 from .sampling import importance, sample_pixels
 
 OWNERSHIP_START = 0.45  # of all steps; until then slots only learn to tell objects apart
+TINY = 1e-6  # pixels of a slot that paints nothing
 RIGHT = 0.01  # squared error of a pixel at which it counts as painted right to 1/e
 
 
@@ -41,8 +42,8 @@ def loss(
     """Return the loss of an image: Σ over h, w, 3 of (reconstruction - image)².
 
     With `config.loss_pixels` it is an unbiased estimate from sampled pixels. Added are `mixing`,
-    times `config.mixing`, and `ownership`, times `config.ownership`, from `OWNERSHIP_START` of the
-    run on, since objects must be found first.
+    times `config.mixing`, `shading`, times `config.shading`, and `ownership`, times
+    `config.ownership`, from `OWNERSHIP_START` of the run on, since objects must be found first.
     """
     frame_key, pixel_key = jr.split(key)
     slots, frames, attention = model.attend(
@@ -64,6 +65,8 @@ def loss(
     error = jnp.square(reconstruction - target).sum(axis=-1)
     if config.mixing:
         error = error + config.mixing * mixing(colours, masks)
+    if config.shading:
+        error = error + config.shading * shading(colours, masks, weights)
     if config.ownership:
         objects_first = math.ceil(OWNERSHIP_START * config.steps)
         share = jnp.where(step < objects_first, 0, config.ownership)
@@ -83,6 +86,24 @@ def mixing(colours: Float[Array, "k m 3"], masks: Float[Array, "k m"]) -> Float[
     """
     mean = (masks[..., None] * colours).sum(axis=0)
     return (masks * jnp.square(colours - mean[None]).sum(axis=-1)).sum(axis=0)
+
+
+def shading(
+    colours: Float[Array, "k m 3"], masks: Float[Array, "k m"], weights: Float[Array, " m"]
+) -> Float[Array, " m"]:
+    """Return each slot's squared deviation from its mean colour, weighted by the masks.
+
+    It is 0 if every slot paints one colour. Not in the paper, whose loss lets a slot paint a part
+    of the image whatever is there, such as a column of sky, wall and floor. With this term slots
+    divide the image by colour: it is for datasets whose objects have one colour each. Needs no
+    labels.
+
+    - `weights`: of the pixels, as by `sample_pixels`.
+    """
+    shares = weights[None] * masks
+    shares /= shares.sum(axis=1, keepdims=True) + TINY
+    means = jnp.einsum("km,kmc->kc", shares, colours)
+    return (masks * jnp.square(colours - means[:, None]).sum(axis=-1)).sum(axis=0)
 
 
 def ownership(

@@ -121,6 +121,7 @@ def describe(dataset: str, name: str) -> str:
     if training.gradient_scale != 1:
         extras += f", gradient scale {training.gradient_scale:g}"
     extras += f", mixing {training.mixing:g}" if training.mixing else ""
+    extras += f", shading {training.shading:g}" if training.shading else ""
     extras += f", ownership {training.ownership:g}" if training.ownership else ""
     extras += ", recomputing" if training.recompute else ""
     return "\n".join(
