@@ -11,7 +11,7 @@ import pytest
 from hub.mirror import FolderTarget, make_row, mirror
 from isa_eqx import published
 from training.data import DATASETS, Cursor, Resize, load, stream_batches
-from training.data.catalogue import largest_objects
+from training.data.cropping import largest_objects
 from training.data.loading import RowDecoder, cache_split, make_row_decoder
 from training.data.mirrored import open_mirror
 from training.data.stream import read_rows

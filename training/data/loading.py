@@ -15,7 +15,8 @@ from tqdm import tqdm
 from hub.common.prefetch import parallel_map, prefetch
 from hub.mirror import Row, decode_image, decode_labels
 
-from .catalogue import Dataset, Size, dataset, full_crop, unchanged
+from .catalogue import Dataset, Size, dataset
+from .cropping import full_crop, unchanged
 from .mirrored import Mirror
 from .resize import Resize
 from .scenes import Batches, Cursor, Images, Scenes
