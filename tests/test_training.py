@@ -12,23 +12,15 @@ import numpy as np
 import pytest
 
 import hub
-from isa_eqx import VARIANTS, ISAConfig, published
-from training import checkpoint, presets
-from training.arguments import (
-    Arguments,
-    ComputeOptions,
-    DataOptions,
-    OutputOptions,
-    RecipeOptions,
-)
-from training.card import title
+from isa_eqx import VARIANTS, ISAConfig
+from training import checkpoint
 from training.config import TrainConfig
 from training.data import Cursor, Images, Resize, load, stream_batches
 from training.data.scenes import shuffled_batches
 from training.log import Log, NonFiniteError
 from training.loss import batch_loss, loss
 from training.presets import preset
-from training.run import prepare, train
+from training.run import train
 from training.step import initial_state, train_step
 
 TINY = TrainConfig(
@@ -232,60 +224,6 @@ def test_a_damaged_checkpoint_is_refused_and_left_alone(saved, file, harm):
     assert sorted(p.name for p in path.parent.iterdir()) == before
 
 
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (("tetromino",), "Unknown dataset 'tetromino'.*Did you mean 'tetrominoes'"),
-        (("tetrominoes", "isa"), "Unknown variant 'isa'; valid ones are sa, isa-t.*'isa-t'"),
-        (("tetrominoes", "sa", "qick"), "Unknown preset 'qick'.*Did you mean 'quick'"),
-        (("clevr", "sa", "quick"), "Unknown preset of clevr 'quick'; valid ones are paper"),
-    ],
-)
-def test_unknown_names_are_answered_with_the_nearest(arguments, message):
-    with pytest.raises(ValueError, match=message):
-        preset(*arguments)
-
-
-def test_a_preset_takes_any_field_of_a_recipe():
-    changed = preset("tetrominoes", num_rounds=2, clip_norm=1.0, loss_pixels=None)
-    usual = preset("tetrominoes")
-    model = dataclasses.replace(usual.model, num_rounds=2)
-    assert changed == dataclasses.replace(usual, model=model, clip_norm=1.0)
-    with pytest.raises(ValueError, match="Unknown field of a recipe 'step'.*Did you mean 'steps'"):
-        preset("tetrominoes", step=3)
-
-
-def test_the_paper_preset_is_the_published_recipe():
-    config = preset("tetrominoes", "isa-t", "paper")
-    assert (config.steps, config.warmup_steps, config.batch_size) == (20_000, 5_000, 64)
-    assert (config.learning_rate, config.clip_norm, config.train_examples) == (4e-4, 0.05, 512)
-    assert config.loss_pixels is None and config.model == ISAConfig()
-
-
-@pytest.mark.parametrize("place", presets.PRESETS)
-@pytest.mark.parametrize("variant", VARIANTS)
-def test_there_is_a_preset_for_every_dataset_and_variant(place, variant):
-    dataset, name = place
-    config = preset(dataset, variant, name)
-    assert (config.dataset, config.preset, config.model.variant) == (dataset, name, variant)
-    if dataset != "tetrominoes":
-        assert (config.steps, config.warmup_steps, config.batch_size) == (500_000, 10_000, 64)
-        assert config.model.num_slots == 11
-        assert bool(config.model.encoder_blocks) == (dataset == "waymo_open" or "resnet" in name)
-
-
-def test_a_preset_recomputes_where_memory_binds_unless_told():
-    assert preset("clevr").recompute and not preset("objects_room").recompute
-    assert not preset("clevr", recompute=False).recompute
-
-
-def test_a_preset_computes_in_the_dtype_it_is_told():
-    assert preset("clevr").model.dtype == "float32"
-    assert preset("clevr", dtype="bfloat16").model == published("clevr", dtype="bfloat16")
-    with pytest.raises(ValueError, match="Unknown dtype 'bf16'.*Did you mean 'bfloat16'"):
-        preset("clevr", dtype="bf16")
-
-
 def test_a_recipe_that_recomputes_holds_the_layers_of_one_slot():
     """Of five: a third of the memory at most. That it learns the same is tested on the model."""
     wide = as_variant(WHOLE, "isa-t", num_slots=5, decoder_channels=(64, 64, 64))
@@ -297,26 +235,6 @@ def test_a_recipe_that_recomputes_holds_the_layers_of_one_slot():
         compiled = jax.jit(slopes).lower(model).compile()
         memory.append(compiled.memory_analysis().temp_size_in_bytes)
     assert memory[0] < memory[1] / 3
-
-
-def test_the_command_line_reaches_the_recipe(tmp_path):
-    arguments = Arguments(
-        DataOptions("tetrominoes"),
-        RecipeOptions(preset="paper", seed=3, steps=40, batch_size=2),
-        ComputeOptions(dtype="bfloat16", recompute=True),
-        OutputOptions(out=tmp_path / "run"),
-    )
-    config, _ = prepare(arguments)
-    assert (config.model.dtype, config.recompute, config.seed) == ("bfloat16", True, 3)
-    assert (config.steps, config.batch_size, config.warmup_steps) == (40, 2, 10)
-    assert title(config) == "tetrominoes (procedural), isa-t, paper, bfloat16, seed 3"
-
-
-def test_the_table_of_presets_names_every_command():
-    printed = "\n".join(presets.describe(*place) for place in presets.PRESETS)
-    for dataset, name in presets.PRESETS:
-        assert f"--dataset {dataset} --preset {name} --variant" in printed
-    assert "896,708 parameters" in printed and "22,037,060 (sa) or 21,919,684" in printed
 
 
 def test_single_pixels_are_no_loss_for_a_decoder_of_whole_images():
@@ -337,10 +255,6 @@ def test_a_step_has_the_shapes_and_precision_of_its_state(variant, strides, dtyp
     after, _ = eqx.filter_eval_shape(train_step, images, state, config)
     shapes = [[(x.shape, x.dtype) for x in jax.tree.leaves(tree)] for tree in (state, after)]
     assert shapes[0] == shapes[1]
-
-
-def test_fewer_steps_keep_the_shape_of_the_schedule():
-    assert preset("tetrominoes", steps=200).warmup_steps == 50
 
 
 def test_a_log_has_the_means_of_the_steps_since_its_last_line(tmp_path):

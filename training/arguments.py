@@ -50,8 +50,8 @@ class RecipeOptions:
     #: isa-tsr (and rotation).
     variant: str = "isa-t"
     #: The recipe: paper (as published), paper-resnet (its second encoder, for CLEVRTex),
-    #: quick (a small model, eight minutes on a CPU) or auto (quick where there is one and
-    #: no GPU or TPU, else paper). python -m training.presets prints them all.
+    #: quick (a small model, for a CPU) or auto (quick where there is no GPU or TPU, else
+    #: paper). python -m training.presets prints them all.
     preset: str = "auto"
     #: Seed of weights, order of images and initial frames; the scenes stay the same.
     seed: int = 0

@@ -85,11 +85,6 @@ def prepare(arguments: Arguments) -> tuple[TrainConfig, Path]:
             "The published recipe, days on a CPU:  python -m training.run "
             f"--dataset {data.dataset} --variant {recipe.variant} --preset paper"
         )
-    elif recipe.preset == "auto" and jax.default_backend() == "cpu":
-        print(
-            f"No GPU or TPU, and {data.dataset} has no preset quick: taking the published recipe, "
-            "days on a CPU."
-        )
     names = filter(None, (data.dataset, data.subset, recipe.variant, f"seed{recipe.seed}"))
     run = output.out or Path("runs") / "-".join(names)
     config = resolve(dataclasses.replace(config, data=resolve_data(run, config, output.resume)))

@@ -1,0 +1,125 @@
+"""Presets: the recipes by name, and what may be changed in them."""
+
+import contextlib
+import dataclasses
+import itertools
+
+import numpy as np
+import pytest
+
+from isa_eqx import VARIANTS, ISAConfig, published
+from training import presets
+from training.arguments import (
+    Arguments,
+    ComputeOptions,
+    DataOptions,
+    OutputOptions,
+    RecipeOptions,
+)
+from training.card import title
+from training.data import Cursor, stream_batches
+from training.presets import preset
+from training.run import prepare
+from training.step import initial_state, train_step
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("tetromino",), "Unknown dataset 'tetromino'.*Did you mean 'tetrominoes'"),
+        (("tetrominoes", "isa"), "Unknown variant 'isa'; valid ones are sa, isa-t.*'isa-t'"),
+        (("tetrominoes", "sa", "qick"), "Unknown preset 'qick'.*Did you mean 'quick'"),
+        (("clevr", "sa", "paper-resnet"), "Unknown preset of clevr .paper-resnet.; valid.* paper"),
+    ],
+)
+def test_unknown_names_are_answered_with_the_nearest(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        preset(*arguments)
+
+
+def test_a_preset_takes_any_field_of_a_recipe():
+    changed = preset("tetrominoes", num_rounds=2, clip_norm=1.0, loss_pixels=None)
+    usual = preset("tetrominoes")
+    model = dataclasses.replace(usual.model, num_rounds=2)
+    assert changed == dataclasses.replace(usual, model=model, clip_norm=1.0)
+    with pytest.raises(ValueError, match="Unknown field of a recipe 'step'.*Did you mean 'steps'"):
+        preset("tetrominoes", step=3)
+
+
+def test_the_paper_preset_is_the_published_recipe():
+    config = preset("tetrominoes", "isa-t", "paper")
+    assert (config.steps, config.warmup_steps, config.batch_size) == (20_000, 5_000, 64)
+    assert (config.learning_rate, config.clip_norm, config.train_examples) == (4e-4, 0.05, 512)
+    assert config.loss_pixels is None and config.model == ISAConfig()
+
+
+@pytest.mark.parametrize("place", presets.PRESETS)
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_there_is_a_preset_for_every_dataset_and_variant(place, variant):
+    dataset, name = place
+    config = preset(dataset, variant, name)
+    assert (config.dataset, config.preset, config.model.variant) == (dataset, name, variant)
+    if name == "quick":
+        assert config.loss_pixels and not config.model.encoder_blocks
+    elif dataset != "tetrominoes":
+        assert (config.steps, config.warmup_steps, config.batch_size) == (500_000, 10_000, 64)
+        assert config.model.num_slots == 11
+        assert bool(config.model.encoder_blocks) == (dataset == "waymo_open" or "resnet" in name)
+
+
+# Every dataset and every variant, though not all pairs: each takes seconds to compile.
+RUN = [("objects_room", variant) for variant in VARIANTS]
+RUN += zip(
+    ("tetrominoes", "clevr", "clevrtex", "multishapenet_easy", "waymo_open"),
+    ("isa-tsr", *VARIANTS),
+    strict=True,
+)
+
+
+@pytest.mark.parametrize("dataset, variant", RUN, ids=":".join)
+def test_the_quick_recipe_of_every_dataset_lowers_its_loss(dataset, variant):
+    """On the images that it draws."""
+    config = preset(dataset, variant, "quick", steps=20, batch_size=4, train_examples=4)
+    config = dataclasses.replace(config, warmup_steps=0)
+    state, losses = initial_state(config), []
+    with contextlib.closing(stream_batches(config, Cursor())) as batches:
+        for images, _ in itertools.islice(batches, config.steps):
+            state, measured = train_step(images, state, config)
+            losses.append(float(measured["loss"]))
+    assert np.isfinite(losses).all() and np.mean(losses[-5:]) < 0.9 * np.mean(losses[:5])
+
+
+def test_a_preset_recomputes_where_memory_binds_unless_told():
+    assert preset("clevr").recompute and not preset("objects_room").recompute
+    assert not preset("clevr", recompute=False).recompute
+
+
+def test_a_preset_computes_in_the_dtype_it_is_told():
+    assert preset("clevr").model.dtype == "float32"
+    assert preset("clevr", dtype="bfloat16").model == published("clevr", dtype="bfloat16")
+    with pytest.raises(ValueError, match="Unknown dtype 'bf16'.*Did you mean 'bfloat16'"):
+        preset("clevr", dtype="bf16")
+
+
+def test_the_command_line_reaches_the_recipe(tmp_path):
+    arguments = Arguments(
+        DataOptions("tetrominoes"),
+        RecipeOptions(preset="paper", seed=3, steps=40, batch_size=2),
+        ComputeOptions(dtype="bfloat16", recompute=True),
+        OutputOptions(out=tmp_path / "run"),
+    )
+    config, _ = prepare(arguments)
+    assert (config.model.dtype, config.recompute, config.seed) == ("bfloat16", True, 3)
+    assert (config.steps, config.batch_size, config.warmup_steps) == (40, 2, 10)
+    assert title(config) == "tetrominoes (procedural), isa-t, paper, bfloat16, seed 3"
+
+
+def test_the_table_of_presets_names_every_command():
+    printed = "\n".join(presets.describe(*place) for place in presets.PRESETS)
+    for dataset, name in presets.PRESETS:
+        assert f"--dataset {dataset} --preset {name} --variant" in printed
+    assert "896,708 parameters" in printed and "22,037,060 (sa) or 21,919,684" in printed
+
+
+def test_fewer_steps_keep_the_shape_of_the_schedule():
+    assert preset("tetrominoes", steps=200).warmup_steps == 50
