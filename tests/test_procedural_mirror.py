@@ -34,7 +34,8 @@ SPLITS = ["train", "validation"]
 
 
 def mirrored(name, folder, sources=(), **options):
-    release = None if sources else procedural_release(name)
+    wanted = options.get("splits", ()), options.get("limit")
+    release = None if sources else procedural_release(name, *wanted)
     target = choose_target(str(folder), name, False, release)
     return mirror(name, sources, target, release=release, **options)
 
@@ -112,18 +113,18 @@ def test_what_was_drawn_is_not_drawn_again(tmp_path, monkeypatch):
         return draw_scenes(spec, split, size, indices)
 
     monkeypatch.setattr("training.data.export.draw_scenes", draw)
-    options = dict(splits=["validation", "test"], limit=2 * CHUNK)
+    options = dict(splits=["validation", "test"], limit=3 * CHUNK)
     with pytest.raises(ValueError, match="procedural test, scene .*: the power fails"):
         mirrored("tetrominoes", tmp_path, **options)
     mirrored("tetrominoes", tmp_path, **options)
-    places = [(split, start) for split in ("validation", "test") for start in (0, CHUNK)]
-    wasted = [place for place in asked if place not in places]
-    assert set(places) <= set(asked) and len(wasted) <= 4
-    assert asked.count(("validation", 0)) == asked.count(("validation", CHUNK)) == 1
+    starts = range(0, 3 * CHUNK, CHUNK)
+    assert set(asked) == {(split, start) for split in options["splits"] for start in starts}
+    assert all(asked.count(("validation", start)) == 1 for start in starts)
     for split in ("validation", "test"):
         found = load("tetrominoes", split, data=str(tmp_path))
-        drawn = load("tetrominoes", split, 2 * CHUNK)
-        np.testing.assert_array_equal(found.images.pixels, drawn.images.pixels)
+        drawn = load("tetrominoes", split, CHUNK)
+        assert len(found) == 3 * CHUNK
+        np.testing.assert_array_equal(found.images.pixels[:CHUNK], drawn.images.pixels)
 
 
 def test_neither_takes_the_place_of_the_other(made, tmp_path, monkeypatch):

@@ -39,7 +39,9 @@ def draw_samples(model: ISA, scenes: Scenes, path: Path, title: str, rows: int =
     columns = [np.asarray(images), np.asarray(out.reconstruction), predicted, true]
     columns += list(painted.swapaxes(0, 1))
 
-    figure = Figure(figsize=(1.25 * len(columns), 1.25 * rows + 0.7), layout="constrained")
+    height, width = scenes.labels.shape[1:]
+    size = 1.25 * len(columns), 1.25 * rows * height / width + 0.7
+    figure = Figure(figsize=size, layout="constrained")
     figure.suptitle(title, fontsize=10)
     axes = figure.subplots(rows, len(columns), squeeze=False)
     for row in range(rows):

@@ -50,7 +50,7 @@ def main(
         if source == (PROCEDURAL,):  # a folder of that name is ./procedural
             from training.data import procedural_release
 
-            release, paths = procedural_release(dataset), []
+            release, paths = procedural_release(dataset, split, limit), []
         target = choose_target(to, dataset, private, release)
         print(f"Mirroring {release.title} to {target.name}")
         done = mirror(

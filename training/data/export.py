@@ -18,16 +18,18 @@ from .scenes import Scenes
 CHUNK = 4  # scenes that a thread of `hub.mirror` draws at once
 
 
-def procedural_release(name: str) -> Release:
+def procedural_release(name: str, splits: Sequence[str] = (), limit: int | None = None) -> Release:
     """Return the procedural scenes of a dataset, in the published size, as a release.
 
-    Its training sets have as many scenes as the published one.
+    - `splits`: the splits that it has records of, by default all.
+    - `limit`: the largest number of records in each; by default training sets are as large as the
+      published one.
     """
     spec, size = dataset(name), published(name).image_size
     height, width = size
 
     def records(name: str, sources: Sequence[Path]) -> Iterator[Record]:
-        return _records(spec, size)
+        return _records(spec, size, splits or tuple(spec.draw), limit)
 
     return Release(
         f"{name}, procedural",
@@ -41,9 +43,13 @@ def procedural_release(name: str) -> Release:
     )
 
 
-def _records(spec: Dataset, size: Size) -> Iterator[Record]:
-    """Iterate over the records of all splits. Scenes are drawn when the first row asks for one."""
-    counts = {split: spec.num_train if split.endswith("train") else HELD_OUT for split in spec.draw}
+def _records(
+    spec: Dataset, size: Size, splits: Sequence[str], limit: int | None
+) -> Iterator[Record]:
+    """Iterate over the records of splits. Scenes are drawn when the first row asks for one."""
+    counts = {split: spec.num_train if split.endswith("train") else HELD_OUT for split in splits}
+    if limit is not None:
+        counts = {split: min(count, limit) for split, count in counts.items()}
     before, total = 0, sum(counts.values())
     for split, count in counts.items():
         for start in range(0, count, CHUNK):

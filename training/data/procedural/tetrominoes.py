@@ -5,8 +5,6 @@ Three pieces on black, 35×35 pixels, at arbitrary pixel offsets, never overlapp
 and all of them occur here. Shapes, colours and offsets are uniform.
 """
 
-import functools
-
 import jax
 import jax.numpy as jnp
 import jax.random as jr
@@ -94,8 +92,11 @@ def _draw(
     return image, label.at[rows, columns].set(names[:, None, None])
 
 
-@functools.partial(jax.jit, static_argnames=("seed", "split"))
 def draw(seed: int, split: int, indices: UInt32[Array, " b"]) -> Drawn:
     """Draw scenes; each depends only on seed, split and its own index."""
-    key = jr.fold_in(jr.key(seed), split)
+    return _draw_all(jr.fold_in(jr.key(seed), split), indices)
+
+
+@jax.jit
+def _draw_all(key: PRNGKeyArray, indices: UInt32[Array, " b"]) -> Drawn:
     return jax.vmap(lambda index: draw_scene(jr.fold_in(key, index)))(indices)
