@@ -62,7 +62,7 @@ def main(
         sys.exit("\n".join([f"error: {error}", *getattr(error, "__notes__", ())]))
     for name in sorted({shard.split for shard in done.shards}):
         shards, _, rows = done.counts(name)
-        print(f"  {name:12} {rows:>9,} rows in {shards} file{'s' * (shards != 1)}")
+        print(f"  {name:17} {rows:>9,} rows in {shards} file{'s' * (shards != 1)}")
     print(f"python -m training.run --dataset {dataset} --data {shlex.quote(target.name)}")
 
 
