@@ -237,6 +237,7 @@ def test_a_mistake_ends_in_one_sentence(tmp_path, monkeypatch, arguments, messag
         "--data mirror --batch-size 8",
         "--set learning_rate=2e-4 num_slots=7 decoder_channels=[8,8] --batch-size 4",
         "--preset quick --set loss_pixels=null mixing=0",
+        "--dataset clevr --subset clevr6 --set num_slots=7",
     ],
 )
 def test_the_command_of_a_card_repeats_the_recipe(tetrominoes, monkeypatch, tmp_path, words):
@@ -247,7 +248,8 @@ def test_the_command_of_a_card_repeats_the_recipe(tetrominoes, monkeypatch, tmp_
         monkeypatch.setattr(sys, "argv", ["run.py", *arguments])
         return prepare(parse())[0]
 
-    typed = recipe("--dataset", "tetrominoes", *shlex.split(words))
+    words = words if "--dataset" in words else f"--dataset tetrominoes {words}"
+    typed = recipe(*shlex.split(words))
     assert ("--cache" in words, typed.data == "mirror") == (typed.cache, "mirror" in words)
     shown = shlex.split(command(typed))[3:]
     assert ("--set" in shown) == ("--set" in words)

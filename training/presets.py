@@ -86,7 +86,7 @@ PRESETS = {
     ("multishapenet_easy", "paper"): _paper("multishapenet_easy"),
     ("multishapenet_easy", "quick"): _quick("multishapenet_easy", 6, _EXCLUSIVE),
     ("waymo_open", "paper"): _paper("waymo_open"),
-    ("waymo_open", "quick"): _quick("waymo_open", 8, _EXCLUSIVE, image_size=(64, 96)),
+    ("waymo_open", "quick"): _quick("waymo_open", 8, dict(mixing=0.1), image_size=(64, 96)),
 }
 
 
