@@ -30,6 +30,8 @@ from .releases import multi_object, releases
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 jax.config.update("jax_numpy_rank_promotion", "raise")
 
+MAX_MAPS = 30_000  # in a worker
+
 # The Hub of all tests and of the processes they start is on this machine. Its client reads these
 # once, when it is imported, so they are set before.
 HUB = LoopbackHub()
@@ -154,6 +156,15 @@ def of_rounds(attention: SlotAttention, count: int) -> SlotAttention:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The slow ones first, so that processes side by side end together."""
     items.sort(key=lambda item: item.path.stem not in ("test_parity", "test_run"))
+
+
+@pytest.fixture(autouse=True)
+def few_programs() -> Iterator[None]:
+    """Compiled programs are memory maps, hundreds each, and Linux ends a process with 65,530."""
+    yield
+    maps = Path("/proc/self/maps")
+    if maps.exists() and maps.read_bytes().count(b"\n") > MAX_MAPS:
+        jax.clear_caches()
 
 
 @pytest.fixture(autouse=True)

@@ -67,18 +67,17 @@ def test_there_is_a_preset_for_every_dataset_and_variant(place, variant):
         assert bool(config.model.encoder_blocks) == (dataset == "waymo_open" or "resnet" in name)
 
 
-# Every dataset and every variant, though not all pairs: each takes many seconds to compile.
+# Every variant, and the worlds that differ the most: each pair takes many seconds to compile.
 @pytest.mark.parametrize(
     ("dataset", "variant"),
     [
         ("objects_room", "sa"),
         ("clevr", "isa-t"),
         ("clevrtex", "isa-ts"),
-        ("multishapenet_easy", "isa-tsr"),
-        ("waymo_open", "isa-ts"),
+        ("waymo_open", "isa-tsr"),
     ],
 )
-def test_the_quick_recipe_of_every_dataset_lowers_its_loss(dataset, variant):
+def test_a_quick_recipe_lowers_its_loss(dataset, variant):
     """On the images that it draws."""
     config = preset(dataset, variant, "quick", steps=20, batch_size=4, train_examples=4)
     config = dataclasses.replace(config, warmup_steps=0)

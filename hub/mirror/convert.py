@@ -47,7 +47,7 @@ def mirror(
     naming file and record, or if the target holds another mirror. Finished shards are kept.
     """
     release = release or find_release(dataset)
-    check_arguments(release, sources, target, splits)
+    check_arguments(dataset, release, sources, target, splits)
     if limit is not None and limit < 1 or shard_mb < 1:
         raise ValueError(f"--limit and --shard-mb must be at least 1, got {limit} and {shard_mb}.")
     prints = fingerprints(sources) if sources else (PROCEDURAL, version())

@@ -10,7 +10,11 @@ from .targets import FolderTarget, Target
 
 
 def check_arguments(
-    release: Release, sources: Sequence[Path], target: Target, splits: Sequence[str]
+    dataset: str,
+    release: Release,
+    sources: Sequence[Path],
+    target: Target,
+    splits: Sequence[str],
 ) -> None:
     """Raise a `ValueError` if a split is unknown or the target lies inside a source.
 
@@ -19,7 +23,7 @@ def check_arguments(
     for split in splits:
         if split not in release.splits:
             raise ValueError(
-                f"{release.title} has no split {split!r}; it has {', '.join(release.splits)}."
+                f"{dataset} has no split {split!r}; it has {', '.join(release.splits)}."
             )
     if isinstance(target, FolderTarget):
         for source in sources:
