@@ -160,7 +160,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(autouse=True)
 def few_programs() -> Iterator[None]:
-    """Compiled programs are memory maps, hundreds each, and Linux ends a process with 65,530."""
+    """Compiled programs are memory maps, up to a thousand each, of which Linux allows 65,530."""
     yield
     maps = Path("/proc/self/maps")
     if maps.exists() and maps.read_bytes().count(b"\n") > MAX_MAPS:

@@ -50,17 +50,14 @@ def mirror(
     check_arguments(dataset, release, sources, target, splits)
     if limit is not None and limit < 1 or shard_mb < 1:
         raise ValueError(f"--limit and --shard-mb must be at least 1, got {limit} and {shard_mb}.")
-    prints = fingerprints(sources) if sources else (PROCEDURAL, version())
-    wanted = Manifest(dataset, *prints, sorted(splits), limit, shard_mb)
+    wanted = Manifest(dataset, *_identify(sources), sorted(splits), limit, shard_mb)
     manifest = resume_manifest(target, wanted)
     if manifest.finished:
         return manifest
-    known = release.splits
+    known, found = release.splits, release.records(dataset, list(sources))
     full = {split for split in known if limit is not None and manifest.counts(split)[2] >= limit}
     there: set[str] = set()  # the splits that the source has
-    todo = remaining_records(
-        release.records(dataset, list(sources)), manifest, full, set(splits or known), there
-    )
+    todo = remaining_records(found, manifest, full, set(splits or known), there)
     made = parallel_map(lambda record: (record, record.row()), todo, THREADS, 4 * THREADS)
     done = sum(shard.rows for shard in manifest.shards)
     if done:
@@ -71,9 +68,8 @@ def mirror(
         contextlib.closing(made),
         Progress(dataset, done) as progress,
     ):
-        _write_manifest(
-            folder, manifest
-        )  # what else is in the folder from here on is known to be ours
+        # What else is in the folder from here on is known to be ours.
+        _write_manifest(folder, manifest)
         remove_temporary_files(folder, MANIFEST, CARD, SAMPLES)
         remove_temporary_files(folder / "data", "*.parquet")
         for split, group in itertools.groupby(made, lambda pair: pair[0].split):
@@ -88,6 +84,11 @@ def mirror(
                 full |= {split} if shard.rows == max_rows else set()
         _finish(target, folder, manifest, release, splits, there)
     return manifest
+
+
+def _identify(sources: Sequence[Path]) -> tuple[str, str]:
+    """Return `source` and `sizes` of a manifest."""
+    return fingerprints(sources) if sources else (PROCEDURAL, version())
 
 
 @contextlib.contextmanager
