@@ -84,6 +84,12 @@ def test_it_says_that_it_is_procedural(made):
     assert describe_data(NAME, str(made)).startswith("The scenes are procedural")
 
 
+def test_its_card_trains_on_what_it_has(made, clevr6):
+    for folder, words in ((made, NAME), (clevr6, "clevr --subset clevr6")):
+        command = f"python -m training.run --dataset {words} --data {folder}\n"
+        assert command in DatasetCard.load(folder / "README.md").text
+
+
 @pytest.fixture(scope="module")
 def clevr6(tmp_path_factory):
     folder = tmp_path_factory.mktemp("clevr6") / "mirror"

@@ -1,6 +1,5 @@
 """The command: `python -m hub.mirror clevr --source FILE --to user/isa-clevr`."""
 
-import shlex
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -63,7 +62,7 @@ def main(
     for name in sorted({shard.split for shard in done.shards}):
         shards, _, rows = done.counts(name)
         print(f"  {name:17} {rows:>9,} rows in {shards} file{'s' * (shards != 1)}")
-    print(f"python -m training.run --dataset {dataset} --data {shlex.quote(target.name)}")
+    print(done.training_command(target.name))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,5 @@
 """The dataset card of a mirror, and a picture of some of its scenes."""
 
-import shlex
 import textwrap
 from collections.abc import Sequence
 from pathlib import Path
@@ -135,7 +134,7 @@ def _text(
 none, which become background) are means over the rows with a mask.
 
 ```
-python -m training.run --dataset {manifest.dataset} --data {shlex.quote(name)}
+{manifest.training_command(name)}
 ```
 
 ## Licence

@@ -4,6 +4,7 @@ import contextlib
 import dataclasses
 import json
 import re
+import shlex
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -65,6 +66,18 @@ class Manifest:
     def is_procedural(self) -> bool:
         """Whether the scenes were drawn, and are not those of the release."""
         return self.source == PROCEDURAL
+
+    def training_command(self, name: str) -> str:
+        """Return the command that trains on the mirror; `name` is its folder or repo.
+
+        A mirror without a split `train` may have that of a subset, such as `clevr6_train`.
+        """
+        command = f"python -m training.run --dataset {self.dataset}"
+        splits = sorted({shard.split for shard in self.shards if shard.rows})
+        subsets = [split.removesuffix("_train") for split in splits if split.endswith("_train")]
+        if subsets and "train" not in splits:
+            command += f" --subset {subsets[0]}"
+        return f"{command} --data {shlex.quote(name)}"
 
     def to_json(self) -> str:
         """Return the manifest as JSON, a field a line."""
