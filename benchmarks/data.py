@@ -21,26 +21,20 @@ import tyro
 
 from hub.mirror import FolderTarget, mirror
 from hub.mirror.sources import tfrecord
-from training.data import Batches, Cursor, Images, load
+from training.data import Batches, Cursor, Images
 from training.data.loading import cache_split, stream_split
 from training.data.mirrored import Mirror, open_mirror
 from training.data.scenes import shuffled_batches
+from training.presets import preset
 from training.provenance import commit_hash, device_name
 
+from .drawing import DRAWN, draw, drawing_share, sizes
 from .scenes import Size, write_mirror, write_release
 
 BATCH = 64
 CACHED_EPOCHS = 20
 FORMS = {"tetrominoes": ((35, 35), 4), "clevr": ((240, 320), 11)}  # size, entities
 RECORDS = {"tetrominoes": 20_000, "clevr": 1200}  # of a release
-DRAWN = {
-    "tetrominoes": 20_000,
-    "objects_room": 2_000,
-    "clevr": 500,
-    "clevrtex": 500,
-    "multishapenet_easy": 500,
-    "waymo_open": 250,
-}  # procedural scenes, of 35×35, 64×64, 128×128 and, for Waymo, 128×192 pixels
 ROWS = {(35, 35): 20_000, (128, 128): 4_000, (240, 320): 1_000, (64, 64): 6_400}  # of a mirror
 
 
@@ -62,6 +56,7 @@ def main(options: Options) -> None:
         folder = Path(name)
         conversions = measure_mirroring(folder)
         timed = measurements(folder)
+        shares = {name: drawing_share(preset(name, name="quick"), DRAWN[name]) for name in DRAWN}
         runs = [{name: run() for name, run in timed.items()} for _ in range(options.repeats)]
     record = dict(
         benchmark="data",
@@ -70,6 +65,7 @@ def main(options: Options) -> None:
         date=datetime.date.today().isoformat(),
         per_second={name: [run[name] for run in runs] for name in timed},
         mirror=conversions,
+        drawing_share=shares,
     )
     print(format_report(record), file=sys.stderr if options.json else sys.stdout)
     if options.json:
@@ -131,7 +127,11 @@ def measurements(folder: Path) -> dict[str, Callable[[], float]]:
         "streamed, 128×128": partial(stream, medium, (128, 128)),
         "streamed, clevr, 240×320 to 128×128": partial(stream, large, (128, 128)),
         "from the cache, 64×64": partial(replay, images),
-        **{f"drawn, {name}": partial(draw, name, count) for name, count in DRAWN.items()},
+        **{
+            f"drawn, {name}, {size[0]}×{size[1]}": partial(draw, name, size, count)
+            for name, count in DRAWN.items()
+            for size in sizes(name)
+        },
     }
 
 
@@ -159,14 +159,6 @@ def replay(images: Images) -> float:
     return take(batches, CACHED_EPOCHS * len(images), start)
 
 
-def draw(dataset: str, count: int) -> float:
-    """Return procedural scenes per second, with label maps and poses, compiling left out."""
-    load(dataset, "train", count)
-    start = time.perf_counter()
-    load(dataset, "train", count)
-    return count / (time.perf_counter() - start)
-
-
 def take(batches: Batches, count: int, start: float) -> float:
     """Return images per second since `start`, once `count` of them are on the device."""
     for images, _ in islice(batches, count // BATCH):
@@ -188,6 +180,9 @@ def format_report(record: Mapping[str, Any]) -> str:
     for name, found in record["mirror"].items():
         rate, peak = found["rows_per_second"], found["peak_bytes"] / 1e6
         lines.append(f"{name:{width}}  {rate:10,.0f}  {f'{peak:,.0f} MB':>14}")
+    lines.append(f"{'drawing':{width}}  share of a run with the preset quick")
+    for name, share in record["drawing_share"].items():
+        lines.append(f"{name:{width}}  {100 * share:9.1f}%")
     return "\n".join(lines)
 
 

@@ -8,14 +8,15 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from benchmarks import attention, curves, data, sampling, scenes, step
+from benchmarks import attention, curves, data, drawing, sampling, scenes, step
 from benchmarks.arguments import Options
 from benchmarks.forms import largest_difference
 from benchmarks.measure import costs, flops
 from isa_eqx import ISAConfig
 from training.config import TrainConfig
+from training.presets import PRESETS, Preset
 
-from .conftest import MODELS
+from .conftest import MODELS, SMALL
 from .test_loss import dark
 
 X, KERNEL = jnp.ones((6, 8)), jnp.ones((5, 3, 3, 3))
@@ -117,6 +118,9 @@ def test_every_step_from_a_release_to_a_batch_is_timed(monkeypatch, capsys):
     monkeypatch.setattr(data, "RECORDS", {"tetrominoes": 400, "clevr": 20})
     monkeypatch.setattr(data, "ROWS", dict.fromkeys(data.ROWS, 64))
     monkeypatch.setattr(data, "DRAWN", {"tetrominoes": 64})
+    monkeypatch.setattr(drawing, "STEPS", 1)
+    small = Preset("tetrominoes", model=SMALL, training=dict(batch_size=4))
+    monkeypatch.setitem(PRESETS, ("tetrominoes", "quick"), small)
     data.main(data.Options(repeats=2, json=True))
     printed = capsys.readouterr()
     record = json.loads(printed.out)
@@ -128,6 +132,8 @@ def test_every_step_from_a_release_to_a_batch_is_timed(monkeypatch, capsys):
         "clevr, 20 records",
     ]
     assert all(name in printed.err for name in [*record["per_second"], *record["mirror"]])
+    assert "drawn, tetrominoes, 35×35" in record["per_second"]
+    assert 0 < record["drawing_share"]["tetrominoes"] < 1
     assert all(made["peak_bytes"] > 1e7 for made in record["mirror"].values())
 
 
