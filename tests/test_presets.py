@@ -67,13 +67,15 @@ def test_there_is_a_preset_for_every_dataset_and_variant(place, variant):
         assert bool(config.model.encoder_blocks) == (dataset == "waymo_open" or "resnet" in name)
 
 
-# Every variant, and the worlds that differ the most: each pair takes many seconds to compile.
+# Every world and every variant, not each pair: one takes many seconds to compile.
 @pytest.mark.parametrize(
     ("dataset", "variant"),
     [
+        ("tetrominoes", "isa-tsr"),
         ("objects_room", "sa"),
         ("clevr", "isa-t"),
         ("clevrtex", "isa-ts"),
+        ("multishapenet_easy", "isa-t"),
         ("waymo_open", "isa-tsr"),
     ],
 )
