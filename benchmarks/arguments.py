@@ -2,14 +2,16 @@
 
 import dataclasses
 import sys
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
 import tyro
 
-from training.arguments import OfPreset
 from training.config import TrainConfig
 from training.presets import preset
 
+_HINT = "(default: the preset's)"
+OfPreset = Annotated[int | None, tyro.conf.arg(metavar="INT", help_behavior_hint=_HINT)]
+Recompute = Annotated[bool | None, tyro.conf.arg(metavar="{True,False}", help_behavior_hint=_HINT)]
 Arguments = TypeVar("Arguments", bound="Options")
 
 

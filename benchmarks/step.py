@@ -4,11 +4,10 @@
 
 import dataclasses
 
-from training.arguments import Recompute
 from training.config import TrainConfig
 
 from . import parts
-from .arguments import Options, parse
+from .arguments import Options, Recompute, parse
 from .forms import differences, forms, model
 from .measure import costs
 from .report import report

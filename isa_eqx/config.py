@@ -34,30 +34,28 @@ class ISAConfig:
     """The architecture. The defaults are the published model for Tetrominoes (Locatello et al.
     2020, appendix; Biza et al. 2023, appendix A); `isa_eqx.published` has the others.
 
-    - `variant`: the symmetry of the slots: `sa` none (plain Slot Attention), `isa-t` translation,
-      `isa-ts` and scale, `isa-tsr` and rotation.
-    - `image_size`: height and width in pixels.
-    - `num_slots`: slots k, background included.
-    - `slot_size`: numbers per slot, d.
-    - `num_rounds`: rounds of attention that update the slots; a last one updates only the frames.
-    - `hidden_size`: width of the hidden layer of every MLP with one hidden layer.
-    - `encoder_channels`, `encoder_strides`: one entry per 5×5 convolution, or per stage of a
-      ResNet.
-    - `encoder_blocks`: residual blocks in each stage; `()` for plain convolutions.
-    - `decoder_channels`: one entry per layer.
-    - `decoder_strides`: one entry per layer if they are 5×5 convolutions, transposed where above
-      1; `()` for an MLP at every pixel.
-    - `dtype`: `bfloat16` computes convolutions and matrix products over pixels in it, and leaves
-      parameters, softmax, normalisation, frames and loss in float32; `float32` computes all in the
-      precision of weights and image.
-
-    Two forms are here because released weights need them:
-
-    - `relative_values`: whether values depend on the pixel's position in the slot's frame, as keys
-      do. `False` in the weights named `_v2`.
-    - `learnt_grid`: whether frames are estimated on a grid that the encoder has learnt. The
-      published ResNet models of ISA-TS and ISA-TSR add absolute positions to their features and
-      then take the last two channels as the grid. `False` is the true grid.
+    Attributes:
+        variant: The symmetry of the slots: sa none (plain Slot Attention), isa-t translation,
+            isa-ts and scale, isa-tsr and rotation.
+        image_size: Height and width in pixels.
+        num_slots: Slots, background included.
+        slot_size: Numbers in a slot.
+        num_rounds: Rounds of attention that update the slots; a last one updates only the frames.
+        hidden_size: Width of the hidden layer of every MLP with one hidden layer.
+        encoder_channels: One entry per 5×5 convolution, or per stage of a ResNet.
+        encoder_strides: One entry per 5×5 convolution, or per stage of a ResNet.
+        encoder_blocks: Residual blocks in each stage; none for plain convolutions.
+        decoder_channels: One entry per layer.
+        decoder_strides: One entry per layer if they are 5×5 convolutions, transposed where above 1;
+            none for an MLP at every pixel.
+        dtype: Precision of convolutions and matrix products over pixels: float32, which is that of
+            weights and image, or bfloat16, for a GPU or TPU. Parameters, softmax, normalisation,
+            frames and loss stay in float32.
+        relative_values: Whether values depend on the pixel's position in the slot's frame, as keys
+            do. False in the released weights named _v2.
+        learnt_grid: Whether frames are estimated on a grid that the encoder has learnt, and not on
+            the true one. True in the released ResNets of isa-ts and isa-tsr, which add absolute
+            positions to their features and take the last two channels as the grid.
     """
 
     variant: str = "isa-t"

@@ -3,22 +3,17 @@
 import contextlib
 import dataclasses
 import itertools
+import shlex
 
 import numpy as np
 import pytest
 
-from isa_eqx import VARIANTS, ISAConfig, published
+from isa_eqx import VARIANTS, ISAConfig, original, published
 from training import presets
-from training.arguments import (
-    Arguments,
-    ComputeOptions,
-    DataOptions,
-    OutputOptions,
-    RecipeOptions,
-)
-from training.card import title
-from training.data import Cursor, stream_batches
-from training.presets import preset
+from training.arguments import parse
+from training.card import command, title
+from training.data import Cursor, load, stream_batches
+from training.presets import preset, published_recipe
 from training.run import prepare
 from training.step import initial_state, train_step
 
@@ -104,16 +99,46 @@ def test_a_preset_computes_in_the_dtype_it_is_told():
 
 
 def test_the_command_line_reaches_the_recipe(tmp_path):
-    arguments = Arguments(
-        DataOptions("tetrominoes"),
-        RecipeOptions(preset="paper", seed=3, steps=40, batch_size=2),
-        ComputeOptions(dtype="bfloat16", recompute=True),
-        OutputOptions(out=tmp_path / "run"),
-    )
-    config, _ = prepare(arguments)
+    words = "--dataset tetrominoes --preset paper --seed 3 --steps 40 --batch-size 2"
+    words += " --dtype bfloat16 --recompute True --out"
+    config, _ = prepare(parse([*words.split(), str(tmp_path / "run")]))
     assert (config.model.dtype, config.recompute, config.seed) == ("bfloat16", True, 3)
     assert (config.steps, config.batch_size, config.warmup_steps) == (40, 2, 10)
     assert title(config) == "tetrominoes (procedural), isa-t, paper, bfloat16, seed 3"
+
+
+@pytest.mark.parametrize("name", original.NAMES)
+def test_every_published_model_has_a_command(name):
+    recipe = published_recipe(name)
+    assert recipe.model == original.config(name)
+    assert parse(shlex.split(command(recipe))[3:]).recipe == recipe
+
+
+def shrunk(model):
+    """The same kind of encoder and decoder, with two small layers each."""
+    is_residual, is_convolutional = bool(model.encoder_blocks), bool(model.decoder_strides)
+    changes = dict(image_size=(16, 16), num_slots=2, slot_size=4, num_rounds=1, hidden_size=4)
+    changes |= dict(encoder_channels=(32, 32) if is_residual else (4, 4), encoder_strides=(1, 2))
+    changes |= dict(encoder_blocks=(1, 1) if is_residual else ())
+    changes |= dict(decoder_channels=(4, 4), decoder_strides=(2, 1) if is_convolutional else ())
+    return dataclasses.replace(model, **changes)
+
+
+SHRUNK = {shrunk(original.config(name)): name for name in original.NAMES}  # many become the same
+
+
+@pytest.mark.parametrize("name", SHRUNK.values())
+def test_every_published_model_trains(name):
+    config = dataclasses.replace(
+        published_recipe(name), model=shrunk(original.config(name)), steps=4, warmup_steps=0,
+        batch_size=2, train_examples=2, learning_rate=1e-3,
+    )  # fmt: skip
+    images = load("tetrominoes", "train", 2, size=config.model.image_size).images
+    state, losses = initial_state(config), []
+    for _ in range(config.steps):
+        state, measured = train_step(images, state, config)
+        losses.append(float(measured["loss"]))
+    assert np.isfinite(losses).all() and losses[-1] < losses[0]
 
 
 def test_the_table_of_presets_names_every_command():

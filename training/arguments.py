@@ -1,103 +1,43 @@
-"""The command line of `training.run`.
+"""The command line of `training.run`: an option for every field of a recipe and its architecture.
 
-Fields are described in comments above them: tyro joins their lines, and breaks them to the screen.
+Options and their help are made from the two dataclasses, and the defaults are those of the preset.
 """
 
+import argparse
 import dataclasses
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import tyro
 
-from .overrides import parse_override
-
-_HINT = "(default: the preset's)"
-OfPreset = Annotated[int | None, tyro.conf.arg(metavar="INT", help_behavior_hint=_HINT)]
-
-Recompute = Annotated[bool | None, tyro.conf.arg(metavar="{True,False}", help_behavior_hint=_HINT)]
-
-
-@dataclasses.dataclass(frozen=True)
-class DataOptions:
-    """The scenes to train on."""
-
-    #: The scenes: tetrominoes, objects_room, clevr, clevrtex, multishapenet_easy or
-    #: waymo_open.
-    dataset: str
-    #: A part of them with splits of its own: clevr6 of clevr (at most six objects); camo, pbg
-    #: or outd of clevrtex.
-    subset: Annotated[
-        str | None, tyro.conf.arg(metavar="SUBSET", help_behavior_hint="(default: the whole)")
-    ] = None
-    #: Where they are: drawn by this library, or in a mirror that python -m hub.mirror has
-    #: made, which is streamed.
-    data: Annotated[
-        str | None,
-        tyro.conf.arg(
-            metavar="procedural|FOLDER|USER/NAME[@REVISION]",
-            help_behavior_hint="(default: the dataset's own mirror, else procedural)",
-        ),
-    ] = None
-    #: Decode the training images of a mirror once, and keep them in memory.
-    cache: bool = False
-
-
-@dataclasses.dataclass(frozen=True)
-class RecipeOptions:
-    """The model to train, and for how long."""
-
-    #: The symmetry of the slots: sa (none), isa-t (translation), isa-ts (and scale),
-    #: isa-tsr (and rotation).
-    variant: str = "isa-t"
-    #: The recipe: paper (as published), paper-resnet (its second encoder, for CLEVRTex),
-    #: quick (a small model, for a CPU) or auto (quick where there is no GPU or TPU, else
-    #: paper). python -m training.presets prints them all.
-    preset: str = "auto"
-    #: Seed of weights, order of images and initial frames; the scenes stay the same.
-    seed: int = 0
-    #: Updates of the weights.
-    steps: OfPreset = None
-    #: Images in each step.
-    batch_size: OfPreset = None
-    #: Images in the training set, which are the first ones of the dataset.
-    train_examples: OfPreset = None
-    #: Any other field of the recipe, such as learning_rate=4e-4 or num_slots=7: those of
-    #: TrainConfig and ISAConfig, with values as in train.json.
-    set: Annotated[
-        tuple[str, ...],
-        tyro.conf.arg(metavar="FIELD=VALUE [FIELD=VALUE …]", help_behavior_hint=_HINT),
-    ] = ()
-
-
-@dataclasses.dataclass(frozen=True)
-class ComputeOptions:
-    """Precision and memory."""
-
-    #: Precision of convolutions and matrix products: float32, or bfloat16 for a GPU or TPU.
-    #: Parameters, softmax, normalisation, frames and loss stay in float32.
-    dtype: Annotated[str | None, tyro.conf.arg(metavar="STR", help_behavior_hint=_HINT)] = None
-    #: Whether the decoder keeps the activations of one slot at a time and computes them
-    #: twice: a tenth of the memory. False is faster, on a CPU by far.
-    recompute: Recompute = None
+from .config import TrainConfig
+from .data import DATASETS
+from .presets import preset
 
 
 @dataclasses.dataclass(frozen=True)
 class OutputOptions:
-    """The results, and where they go."""
+    """The results, and where they go.
 
-    #: Folder for the model, its scores, pictures and checkpoints.
+    Attributes:
+        out: Folder for the model, its scores, pictures and checkpoints.
+        resume: Continue the run in that folder from its last checkpoint.
+        eval_every: Steps between checkpoints. At each, 200 validation images are scored.
+        push_to_hub: Repo of the Hugging Face Hub to push model, card, scores and pictures to at the
+            end, in one commit. It is created at the start if absent. Log in first: hf auth login,
+            or HF_TOKEN.
+    """
+
     out: Annotated[
         Path | None,
         tyro.conf.arg(
             metavar="FOLDER", help_behavior_hint="(default: runs/DATASET-VARIANT-seedSEED)"
         ),
     ] = None
-    #: Continue the run in that folder from its last checkpoint.
     resume: bool = False
-    #: Steps between checkpoints. At each, 200 validation images are scored.
     eval_every: int = 1000
-    #: Repo of the Hugging Face Hub to push model, card, scores and pictures to at the end, in
-    #: one commit. It is created at the start if absent. Log in first: hf auth login, or HF_TOKEN.
     push_to_hub: Annotated[
         str | None, tyro.conf.arg(metavar="USER/NAME", help_behavior_hint="(default: nowhere)")
     ] = None
@@ -107,42 +47,54 @@ class OutputOptions:
 class Arguments:
     """Train a model to segment scenes into objects, without labels."""
 
-    data: DataOptions
-    recipe: RecipeOptions
-    compute: ComputeOptions
-    output: OutputOptions
-
-    def overrides(self) -> dict[str, Any]:
-        """Return the arguments of `preset` by name, those that were given.
-
-        Raises a `ValueError` if what `--set` names is no field, has an option of its own, or is of
-        another type.
-        """
-        groups = self.data, self.recipe, self.compute
-        given = {name: x for group in groups for name, x in dataclasses.asdict(group).items()}
-        given = {name: x for name, x in given.items() if x is not None}
-        given["name"] = given.pop("preset")
-        others = dict(map(parse_override, given.pop("set")))
-        for name in OPTIONS:
-            if name in others:
-                raise ValueError(f"--set does not take {name}, which has an option of its own.")
-        return given | others
+    recipe: tyro.conf.FlagConversionOff[TrainConfig]
+    output: OutputOptions = OutputOptions()
 
 
-# The fields of a recipe that have an option of their own; --set takes all others.
-OPTIONS = tuple(
-    field.name
-    for group in (DataOptions, RecipeOptions, ComputeOptions)
-    for field in dataclasses.fields(group)
-    if field.name not in ("dataset", "variant", "preset", "set")
-)
-FLAGS = ("cache",)  # those without a value
-
-
-def parse() -> Arguments:
-    """Parse the command line. `--help` and invalid arguments end the program."""
-    return tyro.cli(
+def parse(words: Sequence[str] | None = None) -> Arguments:
+    """Parse the command line, by default this program's. `--help` and mistakes end the program."""
+    words = sys.argv[1:] if words is None else words
+    chosen = _chosen(words)
+    if "dataset" not in chosen and not {"-h", "--help"} & set(words):
+        sys.exit(f"error: --dataset is missing; valid ones are {', '.join(DATASETS)}.")
+    try:
+        usual = preset(**{"dataset": "tetrominoes", "name": "auto", **chosen})
+    except ValueError as error:
+        sys.exit(f"error: {error}")
+    arguments = tyro.cli(
         Arguments,
+        args=words,
+        default=Arguments(usual),
         prog="python -m training.run",
         config=(tyro.conf.OmitArgPrefixes, tyro.conf.FlagCreatePairsOff),
     )
+    # `auto` has been resolved.
+    recipe = dataclasses.replace(arguments.recipe, preset=usual.preset)
+    return dataclasses.replace(arguments, recipe=recipe)
+
+
+def _chosen(words: Sequence[str]) -> dict[str, Any]:
+    """Return the arguments of `preset` that are on the command line: the other defaults are its."""
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    for name in ("dataset", "variant", "preset", "steps"):
+        parser.add_argument(f"--{name}", nargs="?")
+    found, _ = parser.parse_known_args(words)
+    chosen = {name: value for name, value in vars(found).items() if value is not None}
+    if "preset" in chosen:
+        chosen["name"] = chosen.pop("preset")
+    steps = chosen.pop("steps", "")
+    if steps.isdecimal():  # if it is no number, tyro says so
+        chosen["steps"] = int(steps)
+    return chosen
+
+
+def options(config: TrainConfig, usual: TrainConfig) -> list[str]:
+    """Return the words of the command line that turn a recipe into another."""
+    words: list[str] = []
+    for ours, theirs in ((config, usual), (config.model, usual.model)):
+        for field in dataclasses.fields(ours):
+            value = getattr(ours, field.name)
+            if field.name != "model" and value != getattr(theirs, field.name):
+                values = value if isinstance(value, tuple) else (value,)
+                words += [f"--{field.name.replace('_', '-')}", *map(str, values)]
+    return words

@@ -11,10 +11,9 @@ import hub
 from isa_eqx import ISAConfig
 from isa_eqx.card import describe_model, front_matter, method_name, usage_section
 
-from .arguments import FLAGS, OPTIONS
+from .arguments import options
 from .config import TrainConfig
 from .data import describe_data, repo_of, short_name
-from .overrides import format_override, override_types
 from .presets import preset
 from .provenance import commit_hash, device_name
 
@@ -39,24 +38,7 @@ def command(config: TrainConfig) -> str:
     if config.steps != usual.steps:  # which the warm-up follows
         words += ["--steps", str(config.steps)]
         usual = preset(config.dataset, variant, config.preset, seed=seed, steps=config.steps)
-    settings: list[str] = []
-    for kind, ours, theirs in (
-        (TrainConfig, config, usual),
-        (ISAConfig, config.model, usual.model),
-    ):
-        for name in override_types(kind):
-            value, flag = getattr(ours, name), f"--{name.replace('_', '-')}"
-            if value == getattr(theirs, name):
-                continue
-            if name in FLAGS:
-                words.append(flag)
-            elif name in OPTIONS:
-                words += [flag, str(value)]
-            else:
-                settings.append(format_override(name, value))
-    if settings:
-        words += ["--set", *settings]
-    return shlex.join(words)
+    return shlex.join(words + options(config, usual))
 
 
 def run_card(run: Path, config: TrainConfig, resumed: bool) -> str:

@@ -11,30 +11,39 @@ from isa_eqx import ISAConfig
 class TrainConfig:
     """A recipe. Two runs of the same recipe give the same weights, on the same kind of device.
 
-    - `dataset`, `preset`: names, for the record.
-    - `subset`: the part of the dataset that has splits of its own, see `training.data.split_name`;
-      `""` for the whole.
-    - `data`: source of the scenes: `procedural`, a folder, or `user/name@commit`.
-    - `cache`: whether the training set of a mirror is decoded once and kept in memory.
-    - `model`: the architecture.
-    - `seed`: of weights, order of images and initial frames.
-    - `steps`, `batch_size`: number of updates, and of images in each.
-    - `train_examples`: number of images in the training set, the first ones of the dataset.
-    - `learning_rate`, `warmup_steps`: Adam's learning rate rises linearly to `learning_rate` over
-      `warmup_steps`, then falls to zero as a cosine.
-    - `clip_norm`: largest global norm of the gradient.
-    - `loss_pixels`: number of pixels of each image that the loss is estimated from in a step,
-      without bias, see `training.sampling`; `None` for all.
-    - `gradient_scale`: factor of the gradient from one round of attention to the round before, see
-      `isa_eqx.attention`; 1 as published.
-    - `recompute`: whether the decoder keeps the activations of one slot at a time and computes
-      them again in the backward pass, see `ISA.decode`.
-    - `mixing`: weight per pixel of the term against colours mixed from several slots, see
-      `training.loss.mixing`; 0 as published.
-    - `shading`: weight per pixel of the term against slots of several colours, see
-      `training.loss.shading`; 0 as published.
-    - `ownership`: weight per pixel of the term that gives the background to one slot, see
-      `training.loss.ownership`; 0 as published.
+    Every field is an option of `training.run`.
+
+    Attributes:
+        dataset: The scenes: tetrominoes, objects_room, clevr, clevrtex, multishapenet_easy or
+            waymo_open.
+        preset: The recipe that the other fields change: paper (as published), paper-resnet (its
+            second encoder, for CLEVRTex), quick (a small model, for a CPU) or auto (quick where
+            there is no GPU or TPU, else paper). python -m training.presets prints them all.
+        model: The architecture.
+        subset: A part of the dataset with splits of its own: clevr6 of clevr (at most six objects);
+            camo, pbg or outd of clevrtex; '' for the whole.
+        data: Where the scenes are: procedural, drawn by this library; or a mirror that python -m
+            hub.mirror has made, which is streamed: a folder, user/name or user/name@revision.
+        cache: Whether the training images of a mirror are decoded once and kept in memory.
+        seed: Of weights, order of images and initial frames; the scenes stay the same.
+        steps: Updates of the weights. The preset's warm-up keeps its share of them.
+        batch_size: Images in each step.
+        train_examples: Images in the training set, which are the first ones of the dataset.
+        learning_rate: Of Adam: it rises linearly to this value, then falls to zero as a cosine.
+        warmup_steps: Steps in which the learning rate rises.
+        clip_norm: Largest global norm of the gradient.
+        loss_pixels: Pixels of each image that the loss is estimated from in a step, without bias
+            (training/sampling.py); None for all.
+        gradient_scale: Factor of the gradient from one round of attention to the round before
+            (isa_eqx/attention.py); 1 as published.
+        recompute: Whether the decoder keeps the activations of one slot at a time and computes them
+            again in the backward pass: a tenth of the memory. False is faster, on a CPU by far.
+        mixing: Weight per pixel of the term against colours mixed from several slots
+            (training/loss.py); 0 as published.
+        shading: Weight per pixel of the term against slots of several colours (training/loss.py); 0
+            as published.
+        ownership: Weight per pixel of the term that gives the background to one slot
+            (training/loss.py); 0 as published.
     """
 
     dataset: str

@@ -33,7 +33,6 @@ from .data import (
 )
 from .evaluate import evaluate
 from .log import Log, NonFiniteError
-from .presets import preset
 from .signals import defer_signals
 from .step import TrainState, initial_state, train_step
 
@@ -75,17 +74,17 @@ def prepare(arguments: Arguments) -> tuple[TrainConfig, Path]:
     For a new run, the folder and the repo to push to are created here. Raises a `ValueError` or an
     `OSError` if the arguments are invalid or one of them cannot be created.
     """
-    data, recipe, output = arguments.data, arguments.recipe, arguments.output
+    config, output = arguments.recipe, arguments.output
     if output.eval_every < 1:
         raise ValueError(f"--eval-every must be at least 1 step, got {output.eval_every}.")
-    config = preset(**arguments.overrides())
-    if recipe.preset == "auto" and config.preset == "quick":
+    variant = config.model.variant
+    if config.preset == "quick":
         print(
-            "No GPU or TPU: taking the preset quick, a small model on a large training set.\n"
+            "The preset quick is a small model on a large training set, for a CPU.\n"
             "The published recipe, days on a CPU:  python -m training.run "
-            f"--dataset {data.dataset} --variant {recipe.variant} --preset paper"
+            f"--dataset {config.dataset} --variant {variant} --preset paper"
         )
-    names = filter(None, (data.dataset, data.subset, recipe.variant, f"seed{recipe.seed}"))
+    names = filter(None, (config.dataset, config.subset, variant, f"seed{config.seed}"))
     run = output.out or Path("runs") / "-".join(names)
     config = resolve(dataclasses.replace(config, data=resolve_data(run, config, output.resume)))
     if not output.resume and run.exists() and (not run.is_dir() or any(run.iterdir())):

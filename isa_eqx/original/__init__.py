@@ -5,6 +5,7 @@ Stands on the rest of `isa_eqx`. Import from here.
 """
 
 from .convert import NAMES as NAMES
+from .convert import architecture as architecture
 from .convert import config as config
 from .convert import from_params as from_params
 from .convert import load as load

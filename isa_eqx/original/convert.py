@@ -43,11 +43,20 @@ _RELEASED = {
 NAMES = tuple(_RELEASED)
 
 
+def architecture(name: str) -> str:
+    """Return the name of a released model's architecture, see `isa_eqx.published`.
+
+    Raises a `ValueError` unless in `NAMES`.
+    """
+    check_choice("published model", name, NAMES)
+    return _RELEASED[name][0]
+
+
 def config(name: str) -> ISAConfig:
     """Return the configuration of a released model. Raises a `ValueError` unless in `NAMES`."""
     check_choice("published model", name, NAMES)
-    architecture, variant, relative_values = _RELEASED[name]
-    model = published(architecture, variant, relative_values=relative_values)
+    _, variant, relative_values = _RELEASED[name]
+    model = published(architecture(name), variant, relative_values=relative_values)
     learnt_grid = bool(model.encoder_blocks) and variant in ("isa-ts", "isa-tsr")
     return dataclasses.replace(model, learnt_grid=learnt_grid)
 

@@ -1,16 +1,14 @@
-"""The recipes, by name: one table. `python -m training.presets` prints it."""
+"""The recipes, by name: one table."""
 
 import dataclasses
 from typing import Any
 
-import equinox as eqx
 import jax
 
-from isa_eqx import ISA, VARIANTS, ISAConfig, check_choice, published
+from isa_eqx import VARIANTS, ISAConfig, check_choice, original, published
 
-from .config import TrainConfig
-from .data import DATASETS, default_source
-from .overrides import override_types
+from ..config import TrainConfig
+from ..data import DATASETS, default_source
 
 NAMES = ("auto", "paper", "paper-resnet", "quick")
 
@@ -114,7 +112,7 @@ def preset(
     training: dict[str, Any] = dict(data=default_source(dataset))
     training |= dict(train_examples=DATASETS[dataset].num_train) | chosen.training
     config = TrainConfig(dataset, name, model, **training)
-    of_model, of_training = override_types(ISAConfig), override_types(TrainConfig)
+    of_model, of_training = _fields(ISAConfig), _fields(TrainConfig)
     for field in overrides:
         check_choice("field of a recipe", field, (*of_training, *of_model))
     architecture = {field: overrides.pop(field) for field in of_model if field in overrides}
@@ -125,67 +123,20 @@ def preset(
     return dataclasses.replace(config, model=model, **overrides)
 
 
-def describe(dataset: str, name: str) -> str:
-    """Return the command of a preset, its model and its recipe, as text."""
-    configs = [preset(dataset, variant, name) for variant in VARIANTS]
-    training, model = configs[0], configs[0].model
-    encoder = f"ResNet of {_list(model.encoder_blocks)} blocks," if model.encoder_blocks else "CNN"
-    decoder = "MLP " + _list(model.decoder_channels)
-    if model.decoder_strides:
-        channels, strides = _list(model.decoder_channels), _list(model.decoder_strides)
-        decoder = f"CNN {channels}, strides {strides}"
-    plain, *invariant = [_parameters(config.model) for config in configs]
-    assert len(set(invariant)) == 1
-    sizes = f"{plain:,} parameters"
-    if plain != invariant[0]:
-        sizes = f"{plain:,} (sa) or {invariant[0]:,} parameters"
-    extras = f", {training.loss_pixels} pixels in the loss" if training.loss_pixels else ""
-    if training.gradient_scale != 1:
-        extras += f", gradient scale {training.gradient_scale:g}"
-    extras += f", mixing {training.mixing:g}" if training.mixing else ""
-    extras += f", shading {training.shading:g}" if training.shading else ""
-    extras += f", ownership {training.ownership:g}" if training.ownership else ""
-    extras += ", recomputing" if training.recompute else ""
-    return "\n".join(
-        (
-            f"{dataset}, {name}",
-            f"  python -m training.run --dataset {dataset} --preset {name} --variant VARIANT",
-            f"  images    {_size(model.image_size)}, {training.train_examples:,} to train on",
-            f"  data      {default_source(dataset)}",
-            f"  model     {model.num_slots} slots of {model.slot_size}, {model.num_rounds} rounds, "
-            f"{sizes}",
-            f"  encoder   {encoder} {_list(model.encoder_channels)}, strides "
-            + _list(model.encoder_strides),
-            f"  decoder   {decoder}",
-            f"  training  {training.steps:,} steps of {training.batch_size} images{extras}",
-            f"            Adam at {training.learning_rate:g}, {training.warmup_steps:,} steps of "
-            f"warm-up, then a cosine to 0; clipped at {training.clip_norm:g}",
-        )
-    )
+def published_recipe(name: str) -> TrainConfig:
+    """Return the recipe of a published model, by its name in `isa_eqx.original.NAMES`.
+
+    Two forms are fields of the preset's model: those named `_v2` have `relative_values=False`, and
+    ResNets of ISA-TS and ISA-TSR `learnt_grid=True`. Raises a `ValueError` for an unknown name.
+    """
+    model, architecture = original.config(name), original.architecture(name)
+    places = {p.architecture: place for place, p in PRESETS.items() if place[1] != "quick"}
+    dataset, paper = places[architecture]
+    forms = dict(relative_values=model.relative_values, learnt_grid=model.learnt_grid)
+    return preset(dataset, model.variant, paper, **forms)
 
 
-def _list(numbers: tuple[int, ...]) -> str:
-    return " ".join(map(str, numbers))
-
-
-def _size(numbers: tuple[int, ...]) -> str:
-    return "×".join(map(str, numbers))
-
-
-def _parameters(model: ISAConfig) -> int:
-    skeleton = eqx.filter_eval_shape(ISA, model, key=jax.random.key(0))
-    return sum(leaf.size for leaf in jax.tree.leaves(skeleton))
-
-
-def main() -> None:
-    """Print every preset."""
-    print(
-        f"VARIANT is {', '.join(VARIANTS[:-1])} or {VARIANTS[-1]}. paper and paper-resnet are as "
-        "published, except that\nthe paper has no isa-ts and isa-tsr for tetrominoes; quick is "
-        "ours, for a CPU.\n"
-    )
-    print("\n\n".join(describe(*place) for place in PRESETS))
-
-
-if __name__ == "__main__":
-    main()
+def _fields(kind: type[TrainConfig] | type[ISAConfig]) -> tuple[str, ...]:
+    """Return the fields that can be overridden, all but those that name a preset."""
+    names = (field.name for field in dataclasses.fields(kind))
+    return tuple(name for name in names if name not in ("dataset", "preset", "variant", "model"))

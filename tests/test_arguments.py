@@ -1,0 +1,112 @@
+"""Every field of a recipe is an option, and the command on a card repeats all of them."""
+
+import dataclasses
+import re
+import shlex
+
+import pytest
+
+from isa_eqx import VARIANTS, ISAConfig
+from training.arguments import options, parse
+from training.card import command
+from training.config import TrainConfig
+from training.presets import PRESETS, preset
+
+OTHER = dict(
+    subset="clevr6", data="user/mirror@main", cache=True, seed=3, steps=77, batch_size=8,
+    train_examples=99, learning_rate=2e-5, warmup_steps=5, clip_norm=1.0, loss_pixels=7,
+    gradient_scale=0.25, recompute=False, mixing=0.5, shading=1e-7, ownership=2.0,
+    image_size=(48, 96), num_slots=7, slot_size=6, num_rounds=2, hidden_size=5,
+    encoder_channels=(3, 4), encoder_strides=(2, 2), encoder_blocks=(), decoder_channels=(9, 8),
+    decoder_strides=(), dtype="bfloat16", relative_values=False, learnt_grid=True,
+)  # fmt: skip
+
+
+def recipe(words):
+    return parse(shlex.split(words)).recipe
+
+
+def test_every_field_has_an_option():
+    """A new field of a configuration needs no other place."""
+    usual, changed = preset("clevr", name="quick"), preset("clevr", name="quick", **OTHER)
+    names = {f.name for kind in (TrainConfig, ISAConfig) for f in dataclasses.fields(kind)}
+    assert names - OTHER.keys() == {"dataset", "preset", "variant", "model"}
+    words = ["--dataset", "clevr", "--preset", "quick", *options(changed, usual)]
+    assert parse(words).recipe == changed
+
+
+@pytest.mark.parametrize("place", PRESETS, ids=", ".join)
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_the_command_of_a_preset_repeats_it(place, variant):
+    dataset, name = place
+    for steps in ({}, {"steps": 123}):
+        config = preset(dataset, variant, name, **steps)
+        words = shlex.split(command(config))
+        assert words[:3] == ["python", "-m", "training.run"] and len(words) <= 13
+        assert parse(words[3:]).recipe == config
+
+
+@pytest.mark.parametrize("name", OTHER)
+def test_a_changed_field_is_in_the_command(name):
+    layers = "encoder_channels", "encoder_strides", "decoder_channels", "decoder_strides"
+    group = [name for name in OTHER if name in layers] if name in layers else [name]
+    config = preset("clevr", name="quick", **{name: OTHER[name] for name in group})
+    assert parse(shlex.split(command(config))[3:]).recipe == config
+
+
+def test_the_defaults_are_those_of_the_preset(capsys):
+    with pytest.raises(SystemExit):
+        recipe("--dataset clevr --preset paper --steps 1000 --help")
+    shown = " ".join(capsys.readouterr().out.split())
+    for default in ("(default: clevr)", "(default: 1000)", "(default: 20)", "(default: 2 2 2 1)"):
+        assert default in shown
+    assert "isa-ts and scale, isa-tsr and rotation" in shown  # from the dataclass
+
+
+def test_the_warm_up_keeps_its_share_of_the_steps_unless_it_is_given():
+    assert recipe("--dataset clevr --preset paper --steps 1000").warmup_steps == 20
+    assert recipe("--dataset clevr --preset paper --steps=1000").warmup_steps == 20
+    words = "--dataset clevr --preset paper --steps 1000 --warmup-steps 10000"
+    assert recipe(words).warmup_steps == 10_000
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("--dataset clevr --num-slots seven", "--num-slots: .*'seven'"),
+        ("--dataset clevr --steps many", "--steps: .*'many'"),
+        ("--dataset clevr --recompute 1", "'1' for argument '--recompute'"),
+        ("--dataset clevr --loss-pixels 0.5", "--loss-pixels.*0.5"),
+        ("--dataset clevr --image-size 35", "'--image-size'. Expected 2 values"),
+        ("--dataset clevr --learning-rat 1", "Perhaps you meant.*--learning-rate"),
+        ("--dataset clevr --learning-rate 0", "learning_rate must be above 0, got 0.0"),
+        ("--dataset clevr --clip-norm nan", "clip_norm must be above 0, got nan"),
+        ("--dataset clevr --mixing -1", "mixing must be at least 0, got -1.0"),
+        ("--dataset clevr --ownership inf", "ownership must be at least 0, got inf"),
+        ("--dataset clevr --warmup-steps -1", "warmup_steps must be at least 0, got -1"),
+        ("--dataset clevr --loss-pixels 0", "loss_pixels must be at least 1, got 0"),
+        ("--dataset clevr --num-rounds 0", "num_rounds must be whole numbers from 1"),
+        ("--dataset clevr --decoder-channels 8 -1", "decoder_channels must be whole numbers"),
+    ],
+)
+def test_a_wrong_value_is_said(capsys, words, said):
+    with pytest.raises(SystemExit) as stopped:
+        recipe(words)
+    assert stopped.value.code == 2
+    lines = (line.strip("│ ") for line in capsys.readouterr().err.splitlines())
+    assert re.search(said, " ".join(lines))
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("--seed 3", "--dataset is missing; valid ones are tetrominoes, objects_room"),
+        ("--dataset clevrx", "Unknown dataset 'clevrx'.*Did you mean 'clevr'"),
+        ("--dataset clevr --preset qick", "Unknown preset 'qick'.*Did you mean 'quick'"),
+        ("--dataset clevr --variant isa-tt", "Unknown variant 'isa-tt'"),
+        ("--dataset clevr --steps 0", "steps must be at least 1, got 0"),
+    ],
+)
+def test_an_unknown_name_is_answered_with_the_nearest(words, said):
+    with pytest.raises(SystemExit, match=f"error: {said}"):
+        recipe(words)

@@ -1,0 +1,8 @@
+"""The recipes, by name. `python -m training.presets` prints them. Import from here."""
+
+from .describe import describe as describe
+from .recipes import NAMES as NAMES
+from .recipes import PRESETS as PRESETS
+from .recipes import Preset as Preset
+from .recipes import preset as preset
+from .recipes import published_recipe as published_recipe

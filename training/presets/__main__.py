@@ -1,0 +1,23 @@
+"""The command `python -m training.presets`: every preset, and every published model."""
+
+from isa_eqx import VARIANTS, original
+
+from ..card import command
+from . import PRESETS, describe, published_recipe
+
+
+def main() -> None:
+    """Print the presets, and the command that trains each published model."""
+    print(
+        f"VARIANT is {', '.join(VARIANTS[:-1])} or {VARIANTS[-1]}. paper and paper-resnet are as "
+        "published, except that\nthe paper has no isa-ts and isa-tsr for tetrominoes; quick is "
+        "ours, for a CPU.\n"
+    )
+    print("\n\n".join(describe(*place) for place in PRESETS))
+    print(f"\nThe {len(original.NAMES)} published models, by the names of their weights:\n")
+    for name in original.NAMES:
+        print(f"{name}\n  {command(published_recipe(name))}")
+
+
+if __name__ == "__main__":
+    main()
