@@ -75,9 +75,9 @@ def equal(a, b):
 
 def test_a_step_lowers_the_loss_of_its_batch(scenes):
     config = dataclasses.replace(TINY, warmup_steps=0, loss_pixels=None)
-    images, key = batch(config, scenes, 0), jr.key(0)
+    images, keys = batch(config, scenes, 0), jr.split(jr.key(0), config.batch_size)
     state = initial_state(config)
-    whole = eqx.filter_jit(lambda model: batch_loss(model, images, config, ZERO, key=key))
+    whole = eqx.filter_jit(lambda model: batch_loss(model, images, config, ZERO, keys=keys))
     before = whole(state.model)
     for _ in range(10):
         state, _ = train_step(images, state, config)
@@ -85,15 +85,15 @@ def test_a_step_lowers_the_loss_of_its_batch(scenes):
 
 
 def test_the_loss_of_a_batch_is_the_mean_of_its_images_each_with_its_own_frames(scenes):
-    model, key = initial_state(WHOLE).model, jr.key(5)
+    model, keys = initial_state(WHOLE).model, jr.split(jr.key(5), 3)
     images = batch(WHOLE, scenes, 0)
     repeated = Images(images.pixels[[0, 0, 1]], images.resize)
     floats = repeated.floats()
     alone = [
         float(eqx.filter_jit(loss)(model, image, WHOLE, ZERO, key=k))
-        for image, k in zip(floats, jr.split(key, 3), strict=True)
+        for image, k in zip(floats, keys, strict=True)
     ]
-    ours = eqx.filter_jit(batch_loss)(model, repeated, WHOLE, ZERO, key=key)
+    ours = eqx.filter_jit(batch_loss)(model, repeated, WHOLE, ZERO, keys=keys)
     np.testing.assert_allclose(ours, np.mean(alone), rtol=1e-5)
     assert abs(alone[0] - alone[1]) > 1e-3 * alone[0]
 
@@ -116,7 +116,7 @@ def test_a_step_measures_its_loss_and_the_gradient_before_it_is_clipped(scenes):
     images, model = batch(WHOLE, scenes, 0), initial_state(WHOLE).model
     key = jr.fold_in(jr.fold_in(jr.key(0), 1), 0)
     value, slope = eqx.filter_jit(eqx.filter_value_and_grad(batch_loss))(
-        model, images, WHOLE, ZERO, key=key
+        model, images, WHOLE, ZERO, keys=jr.split(key, len(images))
     )
     found = measured(images)
     np.testing.assert_allclose(found["loss"], value, rtol=1e-5)
@@ -228,10 +228,10 @@ def test_a_recipe_that_recomputes_holds_the_layers_of_one_slot():
     """Of five: a third of the memory at most. That it learns the same is tested on the model."""
     wide = as_variant(WHOLE, "isa-t", num_slots=5, decoder_channels=(64, 64, 64))
     model, images = initial_state(wide).model, black(35)
-    memory = []
+    keys, memory = jr.split(jr.key(0), len(images)), []
     for recompute in (True, False):
         config = dataclasses.replace(wide, recompute=recompute)
-        slopes = jax.grad(lambda m, c=config: batch_loss(m, images, c, ZERO, key=jr.key(0)))
+        slopes = jax.grad(lambda m, c=config: batch_loss(m, images, c, ZERO, keys=keys))
         compiled = jax.jit(slopes).lower(model).compile()
         memory.append(compiled.memory_analysis().temp_size_in_bytes)
     assert memory[0] < memory[1] / 3
@@ -287,6 +287,6 @@ def test_a_loss_that_is_no_number_stops_and_keeps_the_good_checkpoints(scenes, t
     state = eqx.tree_at(lambda s: s.model.initial_slots, state, replace_fn=lambda x: x * jnp.nan)
     stream = shuffled_batches(scenes.images, TINY.batch_size, 0, Cursor())
     with pytest.raises(NonFiniteError, match=r"gradient_norm is nan at step 1: .* diverged"):
-        train(TINY, tmp_path, state, log, stream, scenes, eval_every=1)
+        train(TINY, tmp_path, state, log, stream, scenes, 1, make_mesh(TINY))
     restored, _, _ = restore(tmp_path)
     assert equal(restored, initial_state(TINY))

@@ -28,6 +28,8 @@ class TrainConfig:
         seed: Of weights, order of images and initial frames; the scenes stay the same.
         steps: Updates of the weights. The preset's warm-up keeps its share of them.
         batch_size: Images in each step.
+        accumulate: Parts of a batch that are computed one after another, for large batches on small
+            devices; the result is the same.
         train_examples: Images in the training set, which are the first ones of the dataset.
         learning_rate: Of Adam: it rises linearly to this value, then falls to zero as a cosine.
         warmup_steps: Steps in which the learning rate rises.
@@ -55,6 +57,7 @@ class TrainConfig:
     seed: int = 0
     steps: int = 20_000
     batch_size: int = 64
+    accumulate: int = 1
     train_examples: int = 512
     learning_rate: float = 4e-4
     warmup_steps: int = 5_000
@@ -67,7 +70,7 @@ class TrainConfig:
     ownership: float = 0.0
 
     def __post_init__(self) -> None:
-        for name in ("steps", "batch_size", "train_examples"):
+        for name in ("steps", "batch_size", "accumulate", "train_examples"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}.")
         for name in ("seed", "warmup_steps", "mixing", "shading", "ownership"):
@@ -80,6 +83,10 @@ class TrainConfig:
             raise ValueError(
                 f"batch_size must be at most train_examples, got {self.batch_size} "
                 f"of {self.train_examples}."
+            )
+        if self.batch_size % self.accumulate:
+            raise ValueError(
+                f"accumulate must divide batch_size, got {self.accumulate} of {self.batch_size}."
             )
         if not 0 <= self.gradient_scale <= 1:
             raise ValueError(f"gradient_scale must be from 0 to 1, got {self.gradient_scale}.")

@@ -24,11 +24,14 @@ def batch_loss(
     config: TrainConfig,
     step: Int[Array, ""],
     *,
-    key: PRNGKeyArray,
+    keys: PRNGKeyArray,
 ) -> Float[Array, ""]:
-    """Return the mean loss of a batch. Every image gets its own random initial frames."""
-    floats, keys = images.floats(), jr.split(key, len(images))
-    return jax.vmap(lambda image, k: loss(model, image, config, step, key=k))(floats, keys).mean()
+    """Return the mean loss of a batch.
+
+    - `keys`: one of each image, for its random initial frames and pixels.
+    """
+    each = jax.vmap(lambda image, key: loss(model, image, config, step, key=key))
+    return each(images.floats(), keys).mean()
 
 
 def loss(

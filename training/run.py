@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import jax
+from jax.sharding import Mesh
 from tqdm import tqdm
 
 import hub
@@ -31,6 +32,7 @@ from .data import (
     split_name,
     stream_batches,
 )
+from .devices import make_mesh, replicate, split
 from .evaluate import evaluate
 from .log import Log, NonFiniteError
 from .signals import defer_signals
@@ -45,6 +47,7 @@ def main(arguments: Arguments) -> None:
     with exit_with_message(ValueError, OSError):
         config, run = prepare(arguments)
         print(f"{title(config)}: {describe_data(config.dataset, config.data)}", flush=True)
+        mesh = make_mesh(config)
         state, seconds, cursor = initial_state(config), 0.0, Cursor()
         if arguments.output.resume:
             state, seconds, cursor = checkpoint.restore(run, state, config)
@@ -61,8 +64,8 @@ def main(arguments: Arguments) -> None:
         )
         log = Log(run / "metrics.jsonl", int(state.step), seconds)
         with contextlib.closing(stream_batches(config, cursor)) as training_set:
-            every = arguments.output.eval_every
-            state = train(config, run, state, log, training_set, validation, every)
+            every, state = arguments.output.eval_every, replicate(state, mesh)
+            state = train(config, run, state, log, training_set, validation, every, mesh)
         report(config, run, state.model, log, validation, arguments.output.resume)
     if arguments.output.push_to_hub:
         share(run, arguments.output.push_to_hub)
@@ -131,6 +134,7 @@ def train(
     training_set: Batches,
     validation: Scenes,
     eval_every: int,
+    mesh: Mesh,
 ) -> TrainState:
     """Run the training loop: batch → step → log, evaluate, save. Returns the final state."""
     look, shown = validation[:QUICK_LOOK], {}
@@ -155,7 +159,7 @@ def train(
                     bar.close()
                     print(f"Saved at step {step - 1}. Continue with:\n  {resume_command()}")
                 raise
-            state, measured = train_step(images, state, config)
+            state, measured = train_step(split(images, mesh), state, config)
             bar.set_description("training", refresh=False)
             log.add(measured)
             bar.update()

@@ -1,11 +1,13 @@
 """A training step, as a pure function of the state."""
 
+from typing import Any
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import jax.random as jr
 import optax
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from isa_eqx import ISA
 
@@ -44,15 +46,36 @@ def train_step(
 ) -> tuple[TrainState, dict[str, Float[Array, ""]]]:
     """Return the state after one batch, and metrics: `loss` and `gradient_norm` before clipping.
 
-    The randomness depends only on the seed and on the number of the step, so that a resumed run
-    continues as if it had not been interrupted.
+    The randomness depends only on the seed, the number of the step and the place in the batch, so
+    that a resumed run continues as if it had not been interrupted, on any number of devices.
     """
     key = jr.fold_in(jr.fold_in(jr.key(config.seed), 1), state.step)
-    value, gradient = eqx.filter_value_and_grad(batch_loss)(
-        state.model, images, config, state.step, key=key
-    )
+    value, gradient = value_and_gradient(state.model, images, config, state.step, key=key)
     with jax.numpy_dtype_promotion("standard"):  # optax raises floats to whole powers
         updates, optimiser = make_optimiser(config).update(gradient, state.optimiser)
     model = eqx.apply_updates(state.model, updates)
     measured = {"loss": value, "gradient_norm": optax.tree.norm(gradient)}
     return TrainState(model, optimiser, state.step + 1), measured
+
+
+def value_and_gradient(
+    model: ISA, images: Images, config: TrainConfig, step: Int[Array, ""], *, key: PRNGKeyArray
+) -> tuple[Float[Array, ""], Any]:
+    """Return the mean loss of a batch and its gradient, an `ISA`. See `config.accumulate`."""
+    of_part = eqx.filter_value_and_grad(batch_loss)
+    keys, parts = jr.split(key, len(images)), config.accumulate
+    if parts == 1:
+        return of_part(model, images, config, step, keys=keys)
+
+    def add(sums: tuple[Array, ISA], part: tuple[Images, PRNGKeyArray]) -> tuple[Any, None]:
+        some, some_keys = part
+        found = of_part(model, some, config, step, keys=some_keys)
+        return jax.tree.map(jnp.add, sums, found), None
+
+    # Every `parts`-th image: where the batch is split between devices, so is each part.
+    divided = jax.tree.map(
+        lambda array: array.reshape(-1, parts, *array.shape[1:]).swapaxes(0, 1), (images, keys)
+    )
+    nothing = jax.tree.map(jnp.zeros_like, eqx.filter(model, eqx.is_array))
+    (value, gradient), _ = jax.lax.scan(add, (jnp.zeros(()), nothing), divided)
+    return value / parts, jax.tree.map(lambda array: array / parts, gradient)

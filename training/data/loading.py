@@ -96,7 +96,7 @@ def stream_split(
     seed: int,
     cursor: Cursor,
 ) -> Batches:
-    """Iterate over shuffled batches of a split without end, two batches ahead on the device.
+    """Iterate over shuffled batches of a split without end, computed two batches ahead.
 
     On several hosts, each gets its own rows.
     """
@@ -109,7 +109,7 @@ def stream_split(
         with contextlib.closing(made):
             while batch := list(islice(made, batch_size)):
                 images = Images(np.stack([pixels for pixels, _ in batch]), read.resize)
-                yield jax.device_put(images), batch[-1][1]
+                yield images, batch[-1][1]
 
     return prefetch(batches(), BATCHES_AHEAD)
 
