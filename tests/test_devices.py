@@ -26,7 +26,7 @@ def losses():
 
 @pytest.mark.parametrize("name", MODELS)
 def test_one_device_and_four_find_the_same_losses(losses, name):
-    one, *others = losses[name].values()
+    one, *others = losses[name]
     assert len(one) == STEPS and np.mean(one[-5:]) < 0.99 * np.mean(one[:5])
     for other in others:
         np.testing.assert_allclose(other, one, rtol=1e-5)

@@ -17,6 +17,7 @@ from training import checkpoint
 from training.config import TrainConfig
 from training.data import Cursor, Images, Resize, load, stream_batches
 from training.data.scenes import shuffled_batches
+from training.devices import make_mesh
 from training.log import Log, NonFiniteError
 from training.loss import batch_loss, loss
 from training.presets import preset

@@ -5,7 +5,7 @@ import math
 import jax
 import jax.numpy as jnp
 import jax.random as jr
-from jaxtyping import Array, Float, Int, PRNGKeyArray
+from jaxtyping import Array, Float, Int, Key, PRNGKeyArray
 
 from isa_eqx import ISA, coordinates
 
@@ -24,7 +24,7 @@ def batch_loss(
     config: TrainConfig,
     step: Int[Array, ""],
     *,
-    keys: PRNGKeyArray,
+    keys: Key[Array, " b"],
 ) -> Float[Array, ""]:
     """Return the mean loss of a batch.
 

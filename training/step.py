@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import jax.random as jr
 import optax
-from jaxtyping import Array, Float, Int, PRNGKeyArray
+from jaxtyping import Array, Float, Int, Key, PRNGKeyArray
 
 from isa_eqx import ISA
 
@@ -67,7 +67,7 @@ def value_and_gradient(
     if parts == 1:
         return of_part(model, images, config, step, keys=keys)
 
-    def add(sums: tuple[Array, ISA], part: tuple[Images, PRNGKeyArray]) -> tuple[Any, None]:
+    def add(sums: tuple[Array, ISA], part: tuple[Images, Key[Array, " b"]]) -> tuple[Any, None]:
         some, some_keys = part
         found = of_part(model, some, config, step, keys=some_keys)
         return jax.tree.map(jnp.add, sums, found), None
