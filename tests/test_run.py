@@ -255,6 +255,15 @@ def test_the_command_of_a_card_repeats_the_recipe(tetrominoes, monkeypatch, tmp_
     assert recipe(*shown, "--out", "again") == typed
 
 
+def test_a_batch_that_no_devices_can_share_leaves_nothing(monkeypatch, tmp_path):
+    monkeypatch.setattr("training.devices.jax.devices", lambda: ["a device"] * 3)
+    out = tmp_path / "run"
+    words = ["--dataset", "tetrominoes", "--preset", "quick", "--out", str(out)]
+    with pytest.raises(SystemExit, match="error: batch_size must divide by 3 devices, got 16"):
+        main(parse(words))
+    assert not out.exists()
+
+
 @pytest.mark.parametrize("dataset", ["tetrominoes", "clevr"])
 def test_what_a_cpu_takes_is_said(monkeypatch, tmp_path, capsys, dataset):
     monkeypatch.chdir(tmp_path)

@@ -45,9 +45,9 @@ QUICK_LOOK = 200  # validation images scored while training; at the end, all of 
 def main(arguments: Arguments) -> None:
     """Prepare, train, report. A user's mistake ends the program with one sentence."""
     with exit_with_message(ValueError, OSError):
+        mesh = make_mesh(arguments.recipe)  # before a folder is created that it may not fill
         config, run = prepare(arguments)
         print(f"{title(config)}: {describe_data(config.dataset, config.data)}", flush=True)
-        mesh = make_mesh(config)
         state, seconds, cursor = initial_state(config), 0.0, Cursor()
         if arguments.output.resume:
             state, seconds, cursor = checkpoint.restore(run, state, config)
