@@ -21,7 +21,7 @@ import tyro
 
 from hub.mirror import FolderTarget, mirror
 from hub.mirror.sources import tfrecord
-from training.data import Batches, Cursor, Images
+from training.data import Batches, Images, Place
 from training.data.loading import cache_split, stream_split
 from training.data.mirrored import Mirror, open_mirror
 from training.data.scenes import shuffled_batches
@@ -146,22 +146,20 @@ def stream(found: Mirror, size: Size) -> float:
     """Return rows per second of an epoch."""
     rows = found.count("train")
     start = time.perf_counter()
-    batches = stream_split(
-        found, "train", size, batch_size=BATCH, max_rows=rows, seed=0, cursor=Cursor()
-    )
+    batches = stream_split(found, "train", size, max_rows=rows, place=Place(BATCH))
     return take(batches, rows, start)
 
 
 def replay(images: Images) -> float:
     """Return images per second of many epochs from memory."""
     start = time.perf_counter()
-    batches = shuffled_batches(images, BATCH, 0, Cursor())
+    batches = shuffled_batches(images, Place(BATCH))
     return take(batches, CACHED_EPOCHS * len(images), start)
 
 
 def take(batches: Batches, count: int, start: float) -> float:
     """Return images per second since `start`, once `count` of them are on the device."""
-    for images, _ in islice(batches, count // BATCH):
+    for images in islice(batches, count // BATCH):
         jax.block_until_ready(jax.device_put(images))
     seconds = time.perf_counter() - start
     batches.close()

@@ -1,18 +1,25 @@
-"""Trains small models on one and on four simulated devices, and prints the losses of every step."""
+"""Trains small models on simulated devices, and prints the losses of every step.
+
+On one device and on four, in one process: `python -m tests.many_devices`. On four that are two
+hosts' two: `python -m tests.many_devices HOST:PORT HOST`.
+"""
 
 import dataclasses
 import json
+import sys
 
 import jax
 import numpy as np
 
 from isa_eqx import ISAConfig
 from training.config import TrainConfig
-from training.data import Images, Resize
+from training.data import Images, Place, Resize
+from training.data.scenes import shuffled_batches
 from training.devices import make_mesh, replicate, split
+from training.hosts import HostOptions, join
 from training.step import initial_state, train_step
 
-DEVICES, STEPS, BATCH = 4, 50, 8
+DEVICES, HOSTS, STEPS, BATCH, COUNT = 4, 2, 50, 8, 30
 SMALL = dict(
     image_size=(12, 12), num_slots=2, slot_size=4, num_rounds=1, hidden_size=6,
     encoder_channels=(4, 4), encoder_strides=(2, 1), decoder_channels=(4, 4),
@@ -25,29 +32,39 @@ MODELS = {"cnn": ISAConfig(**SMALL), "resnet": ISAConfig(**RESIDUAL)}
 
 def losses(config: TrainConfig, devices: int) -> list[float]:
     """The losses of a run on noise, of which each device has its part."""
-    mesh, random = make_mesh(config, devices), np.random.default_rng(0)
+    mesh = make_mesh(config, devices)
+    pixels = np.random.default_rng(0).integers(0, 256, (COUNT, 12, 12, 3), np.uint8)
+    place = Place(BATCH, host=jax.process_index(), hosts=jax.process_count())
+    batches = shuffled_batches(Images(pixels, Resize((12, 12), (12, 12))), place)
     state, found = replicate(initial_state(config), mesh), []
     for _ in range(config.steps):
-        pixels = random.integers(0, 256, (BATCH, 12, 12, 3), np.uint8)
-        images = split(Images(pixels, Resize((12, 12), (12, 12))), mesh)
+        images = split(next(batches), mesh)
         parts = [shard.data.shape[0] for shard in images.pixels.addressable_shards]
-        assert parts == [BATCH // devices] * devices
+        assert parts == [BATCH // devices] * min(devices, jax.local_device_count())
         state, measured = train_step(images, state, config)
         found.append(float(measured["loss"]))
     assert all(len(leaf.sharding.device_set) == devices for leaf in jax.tree.leaves(state))
     return found
 
 
-if __name__ == "__main__":
-    jax.config.update("jax_num_cpu_devices", DEVICES)
+def main(coordinator: str | None = None, host: str | None = None) -> None:
+    counts = (1, DEVICES)
+    if coordinator is not None and host is not None:
+        jax.config.update("jax_num_cpu_devices", DEVICES // HOSTS)
+        join(HostOptions(True, coordinator, HOSTS, int(host)))
+        counts = (DEVICES,)
+    else:
+        jax.config.update("jax_num_cpu_devices", DEVICES)
     found = {}
     for name, model in MODELS.items():
         whole = TrainConfig(
             "tetrominoes", "quick", model, steps=STEPS, batch_size=BATCH, warmup_steps=5,
-            learning_rate=3e-3,
+            learning_rate=1e-3, train_examples=COUNT,
         )  # fmt: skip
         parts = dataclasses.replace(whole, accumulate=2)
-        found[name] = [losses(whole, 1), losses(parts, DEVICES)]
-        if name == "cnn":
-            found[name].append(losses(whole, DEVICES))
+        found[name] = [losses(config, n) for n in counts for config in (whole, parts)]
     print(json.dumps(found))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -7,7 +7,7 @@ import shlex
 import pytest
 
 from isa_eqx import VARIANTS, ISAConfig
-from training.arguments import options, parse
+from training.arguments import options, parse, resume_command
 from training.card import command
 from training.config import TrainConfig
 from training.presets import PRESETS, preset
@@ -71,10 +71,30 @@ def test_the_warm_up_keeps_its_share_of_the_steps_unless_it_is_given():
 
 
 @pytest.mark.parametrize(
+    ("words", "resume"),
+    [
+        ("", "no"),
+        ("--resume", "yes"),
+        ("--resume --seed 3", "yes"),
+        ("--resume yes --seed 3", "yes"),
+        ("--seed 3 --resume auto", "auto"),
+    ],
+)
+def test_the_command_that_resumes_a_run_is_the_one_that_began_it(monkeypatch, words, resume):
+    typed = ["--dataset", "clevr", *words.split()]
+    assert parse(typed).output.resume == resume
+    monkeypatch.setattr("sys.argv", ["run.py", *typed])
+    seed = " --seed 3" if "--seed" in words else ""
+    assert resume_command() == f"python -m training.run --dataset clevr{seed} --resume"
+
+
+@pytest.mark.parametrize(
     ("words", "said"),
     [
         ("--dataset clevr --num-slots seven", "--num-slots: .*'seven'"),
         ("--dataset clevr --steps many", "--steps: .*'many'"),
+        ("--dataset clevr --resume ato", "--resume.*'ato'"),
+        ("--dataset clevr --tracker mlflow", "--tracker.*mlflow"),
         ("--dataset clevr --recompute 1", "'1' for argument '--recompute'"),
         ("--dataset clevr --loss-pixels 0.5", "--loss-pixels.*0.5"),
         ("--dataset clevr --image-size 35", "'--image-size'. Expected 2 values"),
@@ -105,6 +125,7 @@ def test_a_wrong_value_is_said(capsys, words, said):
         ("--dataset clevr --preset qick", "Unknown preset 'qick'.*Did you mean 'quick'"),
         ("--dataset clevr --variant isa-tt", "Unknown variant 'isa-tt'"),
         ("--dataset clevr --steps 0", "steps must be at least 1, got 0"),
+        ("--dataset clevr --host 1", "--coordinator, --hosts and --host are for --distributed"),
     ],
 )
 def test_an_unknown_name_is_answered_with_the_nearest(words, said):

@@ -13,7 +13,7 @@ import pytest
 
 from hub.mirror import MANIFEST, FolderTarget, mirror
 from hub.mirror.sources.rows import encode_png
-from training.data import DATASETS, Cursor, load, resolve
+from training.data import DATASETS, Place, load, resolve
 from training.data.mirrored import open_mirror
 from training.data.stream import read_rows, stream_rows
 from training.presets import preset
@@ -118,7 +118,7 @@ def test_other_rows_than_the_mirror_says_are_an_error(tetrominoes, tmp_path, cou
     if count < 100:  # more are not noticed, as a stream stops at what is said
         other = open_mirror(str(tmp_path / "other"), "tetrominoes")
         with pytest.raises(ValueError, match=re.escape(said)):
-            list(itertools.islice(stream_rows(other, "validation", None, 0, Cursor()), 100))
+            list(itertools.islice(stream_rows(other, "validation", None, Place(1)), 100))
     assert len(load("tetrominoes", "validation", 20, data=str(tmp_path / "other"))) == 20
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from hub.mirror import FolderTarget, make_row, mirror
 from isa_eqx import published
-from training.data import DATASETS, Cursor, Resize, load, stream_batches
+from training.data import DATASETS, Resize, load, stream_batches
 from training.data.cropping import largest_objects
 from training.data.loading import RowDecoder, cache_split, make_row_decoder
 from training.data.mirrored import open_mirror
@@ -108,13 +108,12 @@ def configured(tetrominoes, **changes):
 
 
 @pytest.mark.parametrize("cache", [False, True])
-def test_batches_go_on_from_any_cursor(tetrominoes, cache):
+def test_batches_go_on_from_any_step(tetrominoes, cache):
     config = configured(tetrominoes, cache=cache)
-    whole = list(itertools.islice(stream_batches(config, Cursor()), 9))
-    for place in range(8):
-        following = itertools.islice(stream_batches(config, whole[place][1]), 8 - place)
-        for (images, cursor), (other, after) in zip(whole[place + 1 :], following, strict=True):
-            assert cursor == after
+    whole = list(itertools.islice(stream_batches(config), 9))
+    for step in range(1, 9):
+        following = itertools.islice(stream_batches(config, step), 9 - step)
+        for images, other in zip(whole[step:], following, strict=True):
             np.testing.assert_array_equal(images.pixels, other.pixels)
 
 
@@ -123,16 +122,16 @@ def test_every_image_once_an_epoch_cached_or_streamed(tetrominoes):
     expected = sorted(image.tobytes() for image in first)
     for cache in (False, True):
         found = stream_batches(
-            configured(tetrominoes, batch_size=1, train_examples=11, cache=cache), Cursor()
+            configured(tetrominoes, batch_size=1, train_examples=11, cache=cache)
         )
-        pixels = [np.asarray(images.pixels).tobytes() for images, _ in itertools.islice(found, 22)]
+        pixels = [np.asarray(images.pixels).tobytes() for images in itertools.islice(found, 22)]
         assert sorted(pixels[:11]) == sorted(pixels[11:]) == expected
         assert pixels[:11] != pixels[11:]
 
 
 def test_the_seed_orders_the_images(tetrominoes):
     def drawn(seed):
-        return next(stream_batches(configured(tetrominoes, seed=seed), Cursor()))[0].pixels
+        return next(stream_batches(configured(tetrominoes, seed=seed))).pixels
 
     np.testing.assert_array_equal(drawn(0), drawn(0))
     assert not np.array_equal(drawn(0), drawn(1))
@@ -140,7 +139,7 @@ def test_the_seed_orders_the_images(tetrominoes):
 
 def test_to_stop_taking_batches_leaves_no_thread(tetrominoes):
     before = threading.active_count()
-    found = stream_batches(configured(tetrominoes), Cursor())
+    found = stream_batches(configured(tetrominoes))
     next(found)
     found.close()
     assert threading.active_count() == before

@@ -1,8 +1,9 @@
-"""What is learnt does not depend on how many devices learn it."""
+"""What is learnt does not depend on how many devices learn it, or of how many hosts they are."""
 
 import dataclasses
 import json
 import os
+import socket
 import subprocess
 import sys
 
@@ -12,24 +13,44 @@ import pytest
 from training.config import TrainConfig
 from training.devices import make_mesh
 
-from .many_devices import MODELS, STEPS
+from .many_devices import HOSTS, MODELS, STEPS
 
 WHOLE = TrainConfig("tetrominoes", "quick", MODELS["cnn"])
 
 
+def free_port():
+    with socket.socket() as line:
+        line.bind(("localhost", 0))
+        return line.getsockname()[1]
+
+
 @pytest.fixture(scope="module")
 def losses():
+    """Of each model, by the number of devices, each whole and in parts."""
     quiet = os.environ | {"JAX_DISABLE_MOST_OPTIMIZATIONS": "true"}
-    command = [sys.executable, "-m", "tests.many_devices"]
-    return json.loads(subprocess.run(command, env=quiet, check=True, stdout=subprocess.PIPE).stdout)
+    command, place = [sys.executable, "-m", "tests.many_devices"], f"localhost:{free_port()}"
+    hosts = [[*command, place, str(host)] for host in range(HOSTS)]
+    started = [
+        subprocess.Popen(words, env=quiet, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        for words in [command, *hosts]
+    ]
+    said = [process.communicate(timeout=600) for process in started]
+    assert all(process.returncode == 0 for process in started), said
+    return [json.loads(out.splitlines()[-1]) for out, _ in said]
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_one_device_and_four_find_the_same_losses(losses, name):
-    one, *others = losses[name]
-    assert len(one) == STEPS and np.mean(one[-5:]) < 0.99 * np.mean(one[:5])
-    for other in others:
-        np.testing.assert_allclose(other, one, rtol=1e-5)
+def test_one_device_and_four_of_one_or_two_hosts_find_the_same_losses(losses, name):
+    here, *hosts = (found[name] for found in losses)
+    whole, parts, *others = here
+    assert len(whole) == STEPS and np.mean(whole[-5:]) < 0.99 * np.mean(whole[:5])
+    np.testing.assert_allclose(parts, whole, rtol=1e-5)
+    for one, four in zip((whole, parts), others, strict=True):
+        np.testing.assert_allclose(four, one, rtol=1e-5)
+    for host in hosts:
+        np.testing.assert_array_equal(host, hosts[0])
+        for one, four in zip((whole, parts), host, strict=True):
+            np.testing.assert_allclose(four, one, rtol=1e-5)
 
 
 def test_a_batch_that_does_not_divide_is_answered_with_one_that_does(monkeypatch):

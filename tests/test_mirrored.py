@@ -5,8 +5,9 @@ import itertools
 import pytest
 
 from hub.mirror import FolderTarget, mirror
-from training.data import Cursor
+from training.data import Place
 from training.data.mirrored import open_mirror
+from training.data.shuffling import host_rows
 from training.data.stream import read_rows, stream_rows
 
 from .releases import multi_object
@@ -34,37 +35,44 @@ def found(request, tmp_path_factory):
     return made
 
 
-def taken(mirror, count, cursor=Cursor(), max_rows=None, seed=0, **hosts):  # noqa: B008
-    stream = stream_rows(mirror, "train", max_rows, seed, cursor, **hosts)
-    return [(row["index"], after) for row, after in itertools.islice(stream, count)]
+def taken(mirror, count, place=Place(1), max_rows=None):  # noqa: B008
+    stream = stream_rows(mirror, "train", max_rows, place)
+    return [row["index"] for row in itertools.islice(stream, count)]
 
 
 def test_every_epoch_has_every_row_once_in_another_order(found):
     count = COUNT - SKIPPED
-    indices = [index for index, _ in taken(found, 3 * count)]
+    indices = taken(found, 3 * count)
     epochs = [indices[n * count : (n + 1) * count] for n in range(3)]
     assert all(sorted(epoch) == list(range(SKIPPED, COUNT)) for epoch in epochs)
     assert len({tuple(epoch) for epoch in epochs}) == 3
-    assert indices != [index for index, _ in taken(found, 3 * count, seed=1)]
+    assert indices != taken(found, 3 * count, Place(1, seed=1))
 
 
 def test_a_stream_goes_on_from_any_place_across_epochs(found):
     whole = taken(found, 40)
-    for place in range(35):
-        assert taken(found, 5, whole[place][1]) == whole[place + 1 : place + 6]
+    for step in range(36):
+        assert taken(found, 4, Place(1, step)) == whole[step : step + 4]
+    for step in range(1, 9):
+        assert taken(found, 8, Place(4, step)) == whole[4 * step : 4 * step + 8]
 
 
 def test_hosts_get_disjoint_parts_that_are_the_whole(found):
+    count = COUNT - SKIPPED
     for hosts in (2, 3):
-        parts = []
-        for host in range(hosts):
-            stream = taken(found, COUNT, host=host, hosts=hosts)
-            parts.append([index for index, after in stream if after.epoch == 0])
-        assert sorted(itertools.chain(*parts)) == list(range(SKIPPED, COUNT))
+        sizes = [len(host_rows(count, host, hosts)) for host in range(hosts)]
+        for epoch in range(2):
+            parts = [
+                taken(found, 2 * size, Place(hosts, host=host, hosts=hosts))[epoch * size :][:size]
+                for host, size in enumerate(sizes)
+            ]
+            assert sorted(itertools.chain(*parts)) == list(range(SKIPPED, COUNT))
+        part = taken(found, 12, Place(2 * hosts, host=1, hosts=hosts))
+        assert taken(found, 6, Place(2 * hosts, 3, host=1, hosts=hosts)) == part[6:]
 
 
 def test_the_training_set_is_the_first_rows(found):
-    indices = [index for index, _ in taken(found, 12, max_rows=6)]
+    indices = taken(found, 12, max_rows=6)
     assert sorted(indices[:6]) == sorted(indices[6:]) == list(range(SKIPPED, SKIPPED + 6))
 
 

@@ -12,7 +12,7 @@ from isa_eqx import VARIANTS, ISAConfig, original, published
 from training import presets
 from training.arguments import parse
 from training.card import command, title
-from training.data import Cursor, load, stream_batches
+from training.data import load, stream_batches
 from training.presets import preset, published_recipe
 from training.run import prepare
 from training.step import initial_state, train_step
@@ -79,8 +79,8 @@ def test_a_quick_recipe_lowers_its_loss(dataset, variant):
     config = preset(dataset, variant, "quick", steps=20, batch_size=4, train_examples=4)
     config = dataclasses.replace(config, warmup_steps=0)
     state, losses = initial_state(config), []
-    with contextlib.closing(stream_batches(config, Cursor())) as batches:
-        for images, _ in itertools.islice(batches, config.steps):
+    with contextlib.closing(stream_batches(config)) as batches:
+        for images in itertools.islice(batches, config.steps):
             state, measured = train_step(images, state, config)
             losses.append(float(measured["loss"]))
     assert np.isfinite(losses).all() and np.mean(losses[-5:]) < 0.9 * np.mean(losses[:5])
@@ -101,7 +101,7 @@ def test_a_preset_computes_in_the_dtype_it_is_told():
 def test_the_command_line_reaches_the_recipe(tmp_path):
     words = "--dataset tetrominoes --preset paper --seed 3 --steps 40 --batch-size 2"
     words += " --dtype bfloat16 --recompute True --out"
-    config, _ = prepare(parse([*words.split(), str(tmp_path / "run")]))
+    config, *_ = prepare(parse([*words.split(), str(tmp_path / "run")]))
     assert (config.model.dtype, config.recompute, config.seed) == ("bfloat16", True, 3)
     assert (config.steps, config.batch_size, config.warmup_steps) == (40, 2, 10)
     assert title(config) == "tetrominoes (procedural), isa-t, paper, bfloat16, seed 3"

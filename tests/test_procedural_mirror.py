@@ -13,7 +13,6 @@ from isa_eqx.grid import rotation_matrix
 from training.card import title
 from training.data import (
     DATASETS,
-    Cursor,
     dataset,
     describe_data,
     load,
@@ -166,8 +165,8 @@ def test_a_run_takes_the_splits_of_its_subset(clevr6):
     drawn = load("clevr", "clevr6_train", CHUNK).images.pixels
     for data in ("procedural", str(clevr6)):
         at = resolve(dataclasses.replace(config, data=data))
-        with contextlib.closing(stream_batches(at, Cursor())) as batches:
-            images, _ = next(batches)
+        with contextlib.closing(stream_batches(at)) as batches:
+            images = next(batches)
         found = {image.tobytes() for image in np.asarray(images.pixels)}
         assert found == {image.tobytes() for image in drawn}
         assert title(at).startswith("clevr/clevr6 (")

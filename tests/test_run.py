@@ -16,12 +16,16 @@ import pytest
 import safetensors.numpy
 
 from isa_eqx import ISA
+from training import checkpoint
 from training.arguments import parse
 from training.card import command
 from training.data import load
 from training.evaluate import evaluate
 from training.provenance import commit_hash, device_name
-from training.run import main, prepare, share
+from training.report import share
+from training.run import main, prepare
+from training.signals import TRY_AGAIN
+from training.step import initial_state
 
 from .conftest import HUB, assert_same, run_lines
 from .loopback import OWNER, STRANGER
@@ -96,7 +100,7 @@ def test_its_scores_are_of_the_model_that_it_leaves_on_all_of_validation(whole):
     run, said, _ = whole
     records = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
     validation = load("tetrominoes", "validation")
-    scores = evaluate(ISA.from_pretrained(run), validation, "tetrominoes")
+    scores, _ = evaluate(ISA.from_pretrained(run), validation, "tetrominoes")
     assert len(validation) == records[-1]["images"] == 1000
     for name, label in (("fg_ari", "FG-ARI"), ("ari", "ARI"), ("mse", "MSE")):
         np.testing.assert_allclose(scores[name], records[-1][f"final_{name}"], rtol=1e-3, atol=1e-4)
@@ -176,10 +180,10 @@ def test_killed_and_stopped_it_ends_with_the_same_weights(environment, whole, tm
     wait_for_checkpoint(run, stopped, after=first)
     stopped.send_signal(signal.SIGTERM)
     said, _ = stopped.communicate(timeout=300)
-    assert stopped.returncode == 128 + signal.SIGTERM, said
-    assert "Stopped and saved at step" in said and said.rstrip().endswith("--resume")
+    assert stopped.returncode == TRY_AGAIN == 75, said
+    assert "Saved at step" in said and said.rstrip().endswith("--resume")
 
-    code, said = finished(environment, *arguments, "--resume")
+    code, said = finished(environment, *arguments, "--resume", "auto")
     assert code == 0, said
     ours, theirs = (safetensors.numpy.load_file(r / "model.safetensors") for r in (run, whole[0]))
     assert ours.keys() == theirs.keys()
@@ -253,6 +257,26 @@ def test_the_command_of_a_card_repeats_the_recipe(tetrominoes, monkeypatch, tmp_
     assert ("--cache True" in words, typed.data == "mirror") == (typed.cache, "mirror" in words)
     shown = shlex.split(command(typed))[3:]
     assert recipe(*shown, "--out", "again") == typed
+
+
+def test_to_resume_or_start_does_what_can_be_done(tmp_path):
+    """Also where a run was killed before its first checkpoint; not among files of another kind."""
+
+    def planned(*arguments):
+        words = ["--dataset", "tetrominoes", "--out", str(tmp_path / "run"), *arguments]
+        return prepare(parse(words))
+
+    config, run, resumed = planned("--resume", "auto")
+    assert not resumed and [file.name for file in run.iterdir()] == ["train.json"]
+    assert planned("--resume", "auto") == (config, run, False)
+    with pytest.raises(ValueError, match="is not empty; continue the run in it"):
+        planned()
+    checkpoint.save(run, initial_state(config), config, 0.0)
+    assert planned("--resume", "auto") == (config, run, True)
+    shutil.rmtree(run / "checkpoints")
+    (run / "thesis.txt").write_text("mine")
+    with pytest.raises(ValueError, match="is not empty; continue the run in it"):
+        planned("--resume", "auto")
 
 
 def test_a_batch_that_no_devices_can_share_leaves_nothing(monkeypatch, tmp_path):

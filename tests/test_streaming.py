@@ -15,7 +15,7 @@ import hub.mirror.convert
 from hub.mirror import choose_target, mirror
 from training import presets
 from training.arguments import parse
-from training.data import Cursor, resolve, shuffling
+from training.data import Place, resolve, shuffling
 from training.data.mirrored import open_mirror
 from training.data.stream import read_rows, stream_rows
 from training.presets import Preset
@@ -132,11 +132,11 @@ def test_it_streams_and_pins_its_commit(pushed, capsys):
 def test_no_row_is_lost_or_repeated_when_the_connection_drops(pushed, what):
     found = open_mirror(REPO, "clevr")
     with HUB.fault(SHARD, **what) as fault:
-        stream = stream_rows(found, "train", None, 0, Cursor())
-        indices = [row["index"] for row, _ in itertools.islice(stream, 2 * TRAIN)]
+        stream = stream_rows(found, "train", None, Place(1))
+        indices = [row["index"] for row in itertools.islice(stream, 2 * TRAIN)]
     assert fault.times == 0
-    calm = stream_rows(found, "train", None, 0, Cursor())
-    assert indices == [row["index"] for row, _ in itertools.islice(calm, 2 * TRAIN)]
+    calm = stream_rows(found, "train", None, Place(1))
+    assert indices == [row["index"] for row in itertools.islice(calm, 2 * TRAIN)]
     for epoch in (indices[:TRAIN], indices[TRAIN:]):
         assert sorted(epoch) == list(range(COUNT - TRAIN, COUNT))
 
@@ -144,9 +144,9 @@ def test_no_row_is_lost_or_repeated_when_the_connection_drops(pushed, what):
 def test_what_is_resumed_fetches_no_file_of_which_nothing_is_left(pushed, monkeypatch):
     monkeypatch.setattr(shuffling, "BUFFER", 4)
     found = open_mirror(REPO, "clevr")
-    whole = list(itertools.islice(stream_rows(found, "train", None, 0, Cursor()), TRAIN))
+    whole = list(itertools.islice(stream_rows(found, "train", None, Place(1)), TRAIN))
     HUB.requests.clear()
-    stream = stream_rows(found, "train", None, 0, whole[-2][1])
+    stream = stream_rows(found, "train", None, Place(1, TRAIN - 1))
     assert next(stream) == whole[-1]
     assert 1 <= sum("GET" in r and "/resolve/" in r for r in HUB.requests) <= 2  # of six
 

@@ -15,13 +15,14 @@ import hub
 from isa_eqx import VARIANTS, ISAConfig
 from training import checkpoint
 from training.config import TrainConfig
-from training.data import Cursor, Images, Resize, load, stream_batches
+from training.data import Images, Place, Resize, load, stream_batches
 from training.data.scenes import shuffled_batches
 from training.devices import make_mesh
 from training.log import Log, NonFiniteError
+from training.loop import train
 from training.loss import batch_loss, loss
 from training.presets import preset
-from training.run import train
+from training.saving import Saver
 from training.step import initial_state, train_step
 
 TINY = TrainConfig(
@@ -60,8 +61,7 @@ def black(size):
 
 
 def batch(config, scenes, step):
-    place = Cursor(*divmod(step * config.batch_size, len(scenes)))
-    return next(shuffled_batches(scenes.images, config.batch_size, config.seed, place))[0]
+    return next(shuffled_batches(scenes.images, Place(config.batch_size, step, config.seed)))
 
 
 def advance(state, steps, scenes):
@@ -131,13 +131,13 @@ def test_another_seed_has_other_weights_and_another_order():
     drawn = [name for name, array in arrays.items() if array.any() and "norm" not in name]
     assert len(drawn) > 10
     assert all((arrays[name] != others[name]).all() for name in drawn)
-    orders = [next(shuffled_batches(numbered(50), 50, seed, Cursor()))[0] for seed in (0, 1)]
+    orders = [next(shuffled_batches(numbered(50), Place(50, seed=seed))) for seed in (0, 1)]
     assert (orders[0].pixels != orders[1].pixels).any()
 
 
 def test_a_run_trains_on_scenes_that_it_is_not_scored_on():
-    stream = stream_batches(dataclasses.replace(TINY, batch_size=10), Cursor())
-    shown = np.sort(next(stream)[0].pixels.reshape(10, -1), axis=0)
+    stream = stream_batches(dataclasses.replace(TINY, batch_size=10))
+    shown = np.sort(next(stream).pixels.reshape(10, -1), axis=0)
     train, validation = (load("tetrominoes", split, 10).images for split in ("train", "validation"))
     np.testing.assert_array_equal(shown, np.sort(train.pixels.reshape(10, -1), axis=0))
     assert not any((picture == train.pixels).all((1, 2, 3)).any() for picture in validation.pixels)
@@ -148,13 +148,13 @@ def numbered(count):
     return Images(pixels.repeat(3, axis=3), Resize((1, 1), (1, 1)))
 
 
-def taken(images, size, count, cursor=Cursor()):  # noqa: B008
-    stream = shuffled_batches(images, size, 0, cursor)
-    return [(b.pixels[:, 0, 0, 0].tolist(), c) for b, c in itertools.islice(stream, count)]
+def taken(images, size, count, step=0, **host):
+    stream = shuffled_batches(images, Place(size, step, **host))
+    return [batch.pixels[:, 0, 0, 0].tolist() for batch in itertools.islice(stream, count)]
 
 
 def test_every_epoch_shows_every_image_once_in_a_new_order():
-    seen = list(itertools.chain(*(numbers for numbers, _ in taken(numbered(10), 3, 10))))
+    seen = list(itertools.chain(*taken(numbered(10), 3, 10)))
     epochs = [seen[n : n + 10] for n in (0, 10, 20)]
     assert all(sorted(epoch) == list(range(10)) for epoch in epochs)
     assert len({tuple(epoch) for epoch in epochs}) == 3
@@ -163,17 +163,23 @@ def test_every_epoch_shows_every_image_once_in_a_new_order():
 def test_batches_go_on_from_any_place():
     for count, size in ((10, 3), (3, 10)):  # the second has several epochs in a batch
         whole = taken(numbered(count), size, 12)
-        for place, (_, cursor) in enumerate(whole[:8]):
-            assert taken(numbered(count), size, 3, cursor) == whole[place + 1 : place + 4]
+        for step in range(8):
+            assert taken(numbered(count), size, 3, step) == whole[step : step + 3]
+
+
+def test_the_parts_of_the_hosts_are_the_batch():
+    whole = taken(numbered(10), 6, 5)
+    parts = [taken(numbered(10), 6, 5, host=host, hosts=3) for host in range(3)]
+    assert [sum(step, []) for step in zip(*parts, strict=True)] == whole
 
 
 def test_a_restored_state_goes_on_bit_for_bit(scenes, tmp_path):
     whole, _ = advance(initial_state(TINY), 7, scenes)
     half, _ = advance(initial_state(TINY), 4, scenes)
-    checkpoint.save(tmp_path, half, TINY, 1.5, Cursor(2, 7))
-    restored, seconds, cursor = checkpoint.restore(tmp_path, initial_state(TINY), TINY)
+    checkpoint.save(tmp_path, half, TINY, 1.5)
+    restored, seconds = checkpoint.restore(tmp_path, initial_state(TINY), TINY)
     resumed, _ = advance(restored, 3, scenes)
-    assert seconds == 1.5 and cursor == Cursor(2, 7)
+    assert seconds == 1.5
     assert equal(whole, resumed)
 
 
@@ -181,7 +187,7 @@ def test_the_last_few_checkpoints_are_kept(tmp_path):
     state = initial_state(TINY)
     for step in range(5):
         at_step = dataclasses.replace(state, step=jnp.asarray(step))
-        checkpoint.save(tmp_path, at_step, TINY, 0.0, Cursor())
+        checkpoint.save(tmp_path, at_step, TINY, 0.0)
     assert [p.name for p in checkpoint.list_checkpoints(tmp_path)] == [
         f"step-{s:08d}" for s in (2, 3, 4)
     ]
@@ -189,7 +195,7 @@ def test_the_last_few_checkpoints_are_kept(tmp_path):
 
 @pytest.fixture
 def saved(tmp_path):
-    checkpoint.save(tmp_path, initial_state(TINY), TINY, 0.0, Cursor())
+    checkpoint.save(tmp_path, initial_state(TINY), TINY, 0.0)
     return tmp_path
 
 
@@ -284,10 +290,10 @@ def test_a_resumed_log_drops_what_came_after_the_checkpoint_and_a_torn_line(tmp_
 
 def test_a_loss_that_is_no_number_stops_and_keeps_the_good_checkpoints(scenes, tmp_path):
     state, log = initial_state(TINY), Log(tmp_path / "metrics.jsonl", 0, 0.0)
-    checkpoint.save(tmp_path, state, TINY, 0.0, Cursor())
+    checkpoint.save(tmp_path, state, TINY, 0.0)
     state = eqx.tree_at(lambda s: s.model.initial_slots, state, replace_fn=lambda x: x * jnp.nan)
-    stream = shuffled_batches(scenes.images, TINY.batch_size, 0, Cursor())
+    stream = shuffled_batches(scenes.images, Place(TINY.batch_size))
     with pytest.raises(NonFiniteError, match=r"gradient_norm is nan at step 1: .* diverged"):
-        train(TINY, tmp_path, state, log, stream, scenes, 1, make_mesh(TINY))
-    restored, _, _ = restore(tmp_path)
+        train(TINY, state, make_mesh(TINY), stream, scenes, log, Saver(tmp_path, TINY), 1)
+    restored, _ = restore(tmp_path)
     assert equal(restored, initial_state(TINY))

@@ -5,15 +5,17 @@ Options and their help are made from the two dataclasses, and the defaults are t
 
 import argparse
 import dataclasses
+import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import tyro
 
 from .config import TrainConfig
 from .data import DATASETS
+from .hosts import HostOptions, join
 from .presets import preset
 
 
@@ -23,11 +25,14 @@ class OutputOptions:
 
     Attributes:
         out: Folder for the model, its scores, pictures and checkpoints.
-        resume: Continue the run in that folder from its last checkpoint.
+        resume: Continue the run in that folder from its last checkpoint (--resume alone means yes);
+            auto starts a new one if there is none.
         eval_every: Steps between checkpoints. At each, 200 validation images are scored.
         push_to_hub: Repo of the Hugging Face Hub to push model, card, scores and pictures to at the
             end, in one commit. It is created at the start if absent. Log in first: hf auth login,
             or HF_TOKEN.
+        tracker: Where metrics go beside metrics.jsonl: tensorboard (files in the folder), wandb or
+            trackio. Each is an extra: pip install "isa-eqx[wandb]".
     """
 
     out: Annotated[
@@ -36,11 +41,12 @@ class OutputOptions:
             metavar="FOLDER", help_behavior_hint="(default: runs/DATASET-VARIANT-seedSEED)"
         ),
     ] = None
-    resume: bool = False
+    resume: Literal["no", "yes", "auto"] = "no"
     eval_every: int = 1000
     push_to_hub: Annotated[
         str | None, tyro.conf.arg(metavar="USER/NAME", help_behavior_hint="(default: nowhere)")
     ] = None
+    tracker: Literal["tensorboard", "wandb", "trackio"] | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,15 +55,20 @@ class Arguments:
 
     recipe: tyro.conf.FlagConversionOff[TrainConfig]
     output: OutputOptions = OutputOptions()
+    hosts: HostOptions = HostOptions()
 
 
 def parse(words: Sequence[str] | None = None) -> Arguments:
-    """Parse the command line, by default this program's. `--help` and mistakes end the program."""
-    words = sys.argv[1:] if words is None else words
+    """Parse the command line, by default this program's. `--help` and mistakes end the program.
+
+    Several hosts are joined here, since what the default preset is depends on JAX's devices.
+    """
+    words = _completed(sys.argv[1:] if words is None else words)
     chosen = _chosen(words)
     if "dataset" not in chosen and not {"-h", "--help"} & set(words):
         sys.exit(f"error: --dataset is missing; valid ones are {', '.join(DATASETS)}.")
     try:
+        join(_host_options(words))
         usual = preset(**{"dataset": "tetrominoes", "name": "auto", **chosen})
     except ValueError as error:
         sys.exit(f"error: {error}")
@@ -71,6 +82,27 @@ def parse(words: Sequence[str] | None = None) -> Arguments:
     # `auto` has been resolved.
     recipe = dataclasses.replace(arguments.recipe, preset=usual.preset)
     return dataclasses.replace(arguments, recipe=recipe)
+
+
+def _completed(words: Sequence[str]) -> list[str]:
+    """Return the words with `--resume` alone as `--resume yes`."""
+    found: list[str] = []
+    for word, following in zip(words, [*words[1:], "--"], strict=True):
+        found += [word, "yes"] if word == "--resume" and following.startswith("-") else [word]
+    return found
+
+
+def _host_options(words: Sequence[str]) -> HostOptions:
+    """Return the options of several hosts. If one is no number, tyro says so later."""
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    parser.add_argument("--distributed", action="store_true")
+    for name in ("coordinator", "hosts", "host"):
+        parser.add_argument(f"--{name}", nargs="?")
+    found, _ = parser.parse_known_args(words)
+    if {"-h", "--help"} & set(words):
+        return HostOptions()
+    numbers = (int(n) if n and n.isdecimal() else None for n in (found.hosts, found.host))
+    return HostOptions(found.distributed, found.coordinator, *numbers)
 
 
 def _chosen(words: Sequence[str]) -> dict[str, Any]:
@@ -98,3 +130,12 @@ def options(config: TrainConfig, usual: TrainConfig) -> list[str]:
                 values = value if isinstance(value, tuple) else (value,)
                 words += [f"--{field.name.replace('_', '-')}", *map(str, values)]
     return words
+
+
+def resume_command() -> str:
+    """Return the command that continues this run."""
+    words = sys.argv[1:]
+    if "--resume" in words:
+        place = words.index("--resume")
+        del words[place : place + (2 if words[place + 1 : place + 2] in (["yes"], ["auto"]) else 1)]
+    return shlex.join(["python", "-m", "training.run", *words, "--resume"])

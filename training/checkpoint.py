@@ -1,6 +1,5 @@
 """Checkpoints of a run, written atomically; the last few are kept."""
 
-import dataclasses
 import hashlib
 import json
 import shutil
@@ -10,25 +9,22 @@ from typing import Any
 import hub
 
 from .config import TrainConfig
-from .data import Cursor
 from .step import TrainState
 
 KEEP = 3
 ARRAYS, RECORD = "state.safetensors", "state.json"
 
 
-def save(run: Path, state: TrainState, config: TrainConfig, seconds: float, cursor: Cursor) -> None:
-    """Write `run/checkpoints/step-…`: state, checksum, recipe, seconds and cursor.
+def save(run: Path, state: TrainState, config: TrainConfig, seconds: float) -> None:
+    """Write `run/checkpoints/step-…`: state, checksum, recipe and seconds.
 
     - `seconds`: time spent training so far.
-    - `cursor`: the place in the training set that follows.
     """
     with hub.atomic_folder(_folder(run) / f"step-{int(state.step):08d}") as folder:
         hub.save_tree(state, folder / ARRAYS)
         record = {
             "step": int(state.step),
             "seconds": seconds,
-            "cursor": dataclasses.asdict(cursor),
             "sha256": _digest(folder / ARRAYS),
             "config": config.to_dict(),
         }
@@ -42,14 +38,16 @@ def list_checkpoints(run: Path) -> list[Path]:
     return sorted(_folder(run).glob("step-*"))
 
 
-def restore(run: Path, like: TrainState, config: TrainConfig) -> tuple[TrainState, float, Cursor]:
-    """Read the newest checkpoint of a run: state, seconds and cursor; see `save`.
+def restore(run: Path, like: TrainState, config: TrainConfig) -> tuple[TrainState, float]:
+    """Read the newest checkpoint of a run: state and seconds; see `save`.
 
     - `like`: a state of the same structure.
 
     Raises a `ValueError` if there is none, if it belongs to another recipe, or if it is damaged.
     It never falls back to an older one or to the start: that is for a person to decide.
     """
+    for unfinished in _folder(run).glob(".step-*"):  # as the process that wrote it was killed
+        shutil.rmtree(unfinished)
     if not list_checkpoints(run):
         raise ValueError(f"{run} holds no checkpoint to resume; leave out --resume to start.")
     newest = list_checkpoints(run)[-1]
@@ -57,7 +55,7 @@ def restore(run: Path, like: TrainState, config: TrainConfig) -> tuple[TrainStat
     try:
         record = json.loads((newest / RECORD).read_text())
         made_with, digest = record["config"], record["sha256"]
-        seconds, cursor = float(record["seconds"]), Cursor(**record["cursor"])
+        seconds = float(record["seconds"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ValueError(f"{newest / RECORD} is damaged ({error}); {advice}.") from error
     differences = _differences(made_with, json.loads(json.dumps(config.to_dict())))
@@ -66,7 +64,7 @@ def restore(run: Path, like: TrainState, config: TrainConfig) -> tuple[TrainStat
     try:
         if _digest(newest / ARRAYS) != digest:
             raise ValueError("its checksum is not the one it was written with")
-        return hub.load_tree(like, newest / ARRAYS), seconds, cursor
+        return hub.load_tree(like, newest / ARRAYS), seconds
     except (OSError, ValueError) as error:
         raise ValueError(f"{newest / ARRAYS} is damaged ({error}); {advice}.") from error
 

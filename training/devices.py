@@ -1,19 +1,27 @@
 """The devices of a run: batches are split between them, and each has the whole state.
 
 It is data parallelism, as `jax.pmap` once did it: arrays say where they are, and the jitted step
-computes where its arguments are, exchanging gradients as it must.
+computes where its arguments are, exchanging gradients as it must. The devices may be those of
+several hosts (`hosts.py`).
 """
 
-from typing import TypeVar
+import collections
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import equinox as eqx
 import jax
-from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
+import jax.numpy as jnp
+import numpy as np
+from jax.experimental import multihost_utils
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
+from jaxtyping import Array, Int
 
 from .config import TrainConfig
-from .data import Images
 
 Tree = TypeVar("Tree")
+
+LAG = 2  # steps
 
 
 def make_mesh(config: TrainConfig, count: int | None = None) -> Mesh:
@@ -33,14 +41,57 @@ def make_mesh(config: TrainConfig, count: int | None = None) -> Mesh:
             f"batch_size must divide by {count} devices{parts}, got {config.batch_size}; "
             f"{valid} would."
         )
-    return jax.make_mesh((count,), ("batch",), axis_types=(AxisType.Auto,), devices=devices)
+    # Not `jax.make_mesh`, which may reorder devices: a host's part of a batch has to be its own.
+    return Mesh(np.array(devices), ("batch",))
 
 
 def replicate(tree: Tree, mesh: Mesh) -> Tree:
-    """Return the tree with its arrays on every device."""
+    """Return the tree with its arrays, the same on all hosts, on every device."""
     return eqx.filter_shard(tree, NamedSharding(mesh, PartitionSpec()))
 
 
-def split(images: Images, mesh: Mesh) -> Images:
-    """Return a batch of which each device has a part."""
-    return jax.device_put(images, NamedSharding(mesh, PartitionSpec("batch")))
+def split(part: Tree, mesh: Mesh) -> Tree:
+    """Return a batch of which each device has a part, from this host's part of it."""
+    sharding = NamedSharding(mesh, PartitionSpec("batch"))
+    return jax.tree.map(
+        lambda array: jax.make_array_from_process_local_data(sharding, np.asarray(array)), part
+    )
+
+
+def share_out(batch: Tree, mesh: Mesh) -> Tree:
+    """Return a batch of which each device has a part, where every host has the whole."""
+    sharding = NamedSharding(mesh, PartitionSpec("batch"))
+
+    def share(array: Any) -> Array:
+        whole = np.asarray(array)
+        return jax.make_array_from_callback(whole.shape, sharding, whole.__getitem__)
+
+    return jax.tree.map(share, batch)
+
+
+def gather(tree: Any) -> Any:
+    """Return the tree with whole NumPy arrays, wherever their parts are, on every host."""
+    if jax.process_count() == 1:
+        return jax.device_get(tree)
+    return multihost_utils.process_allgather(tree, tiled=True)
+
+
+def agree(mesh: Mesh) -> Callable[[int], int]:
+    """Return a function of a number at each step, which hosts may have different ones of.
+
+    It returns the largest, of some steps ago: the same on all hosts, without waiting for any.
+    """
+    if jax.process_count() == 1:
+        return lambda number: number
+    asked: collections.deque[Int[Array, ""]] = collections.deque()
+
+    def largest(number: int) -> int:
+        asked.append(_largest(split(np.full(jax.local_device_count(), number, np.int32), mesh)))
+        return int(asked.popleft()) if len(asked) > LAG else 0
+
+    return largest
+
+
+@jax.jit
+def _largest(numbers: Int[Array, " d"]) -> Int[Array, ""]:
+    return jnp.max(numbers)

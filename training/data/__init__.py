@@ -10,8 +10,8 @@ from .catalogue import dataset as dataset
 from .export import procedural_release as procedural_release
 from .resize import Resize as Resize
 from .scenes import Batches as Batches
-from .scenes import Cursor as Cursor
 from .scenes import Images as Images
+from .scenes import Place as Place
 from .scenes import Scenes as Scenes
 from .source import default_source as default_source
 from .source import describe_data as describe_data

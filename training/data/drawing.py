@@ -14,7 +14,7 @@ from hub.common.prefetch import parallel_map
 
 from .catalogue import Dataset, Size
 from .resize import Resize
-from .scenes import Batches, Cursor, Images, Scenes, image_order, shuffled_batches
+from .scenes import Batches, Images, Place, Scenes, image_order, shuffled_batches
 
 HELD_OUT = 1000  # scenes in validation and in test
 CHUNK = 64  # scenes that a thread draws at once
@@ -56,19 +56,17 @@ def draw_split(spec: Dataset, split: str, size: Size, count: int = HELD_OUT) -> 
     return Scenes(Images(images, parts[0].images.resize), labels, poses)
 
 
-def draw_batches(
-    spec: Dataset, split: str, size: Size, *, batch_size: int, count: int, seed: int, cursor: Cursor
-) -> Batches:
+def draw_batches(spec: Dataset, split: str, size: Size, *, count: int, place: Place) -> Batches:
     """Iterate over the batches of `shuffled_batches`, drawing images when they first come.
 
     Threads draw ahead of the batches, in the order in which these need the images, which are then
-    kept in memory.
+    kept in memory. Every host draws all of them.
 
     - `count`: images in the training set.
     """
-    chunks = _draw(spec, split, size, image_order(count, seed, cursor))
+    chunks = _draw(spec, split, size, image_order(count, place))
     with contextlib.closing(chunks):
-        yield from shuffled_batches(_WhileDrawn(chunks, count), batch_size, seed, cursor)
+        yield from shuffled_batches(_WhileDrawn(chunks, count), place)
 
 
 class _WhileDrawn:

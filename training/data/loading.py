@@ -7,7 +7,6 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from itertools import islice
 from typing import TypeVar
 
-import jax
 import numpy as np
 from jaxtyping import UInt8
 from tqdm import tqdm
@@ -19,7 +18,7 @@ from .catalogue import Dataset, Size, dataset
 from .cropping import full_crop, unchanged
 from .mirrored import Mirror
 from .resize import Resize
-from .scenes import Batches, Cursor, Images, Scenes
+from .scenes import Batches, Images, Place, Scenes
 from .stream import SCORED_COLUMNS, TRAINED_COLUMNS, read_rows, stream_rows
 
 Item = TypeVar("Item")
@@ -86,30 +85,19 @@ def make_row_decoder(mirror: Mirror, split: str, size: Size) -> RowDecoder:
     return RowDecoder(where, spec, Resize(cut.shape[:2], size))
 
 
-def stream_split(
-    mirror: Mirror,
-    split: str,
-    size: Size,
-    *,
-    batch_size: int,
-    max_rows: int,
-    seed: int,
-    cursor: Cursor,
-) -> Batches:
+def stream_split(mirror: Mirror, split: str, size: Size, *, max_rows: int, place: Place) -> Batches:
     """Iterate over shuffled batches of a split without end, computed two batches ahead.
 
     On several hosts, each gets its own rows.
     """
     read = make_row_decoder(mirror, split, size)
-    hosts = dict(host=jax.process_index(), hosts=jax.process_count())
-    found = stream_rows(mirror, split, max_rows, seed, cursor, **hosts)
+    found = stream_rows(mirror, split, max_rows, place)
 
     def batches() -> Batches:
-        made = _decoded(lambda pair: (read.image(pair[0]), pair[1]), found)
+        made = _decoded(read.image, found)
         with contextlib.closing(made):
-            while batch := list(islice(made, batch_size)):
-                images = Images(np.stack([pixels for pixels, _ in batch]), read.resize)
-                yield images, batch[-1][1]
+            while batch := list(islice(made, place.batch_size // place.hosts)):
+                yield Images(np.stack(batch), read.resize)
 
     return prefetch(batches(), BATCHES_AHEAD)
 

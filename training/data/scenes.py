@@ -53,14 +53,31 @@ class Scenes:
 
 
 @dataclasses.dataclass(frozen=True)
-class Cursor:
-    """A place in the endless stream of a training set: epoch, and rows of it that came before."""
+class Place:
+    """Where a stream of batches starts, and which host it is for.
 
-    epoch: int = 0
-    row: int = 0
+    Attributes:
+        batch_size: Images in a batch, of all hosts together.
+        step: Batches that came before.
+        seed: Of the order.
+        host: Number of this host, from 0.
+        hosts: Their number, which divides `batch_size`.
+    """
+
+    batch_size: int
+    step: int = 0
+    seed: int = 0
+    host: int = 0
+    hosts: int = 1
+
+    @property
+    def part(self) -> slice:
+        """The part of a batch that is this host's."""
+        size = self.batch_size // self.hosts
+        return slice(self.host * size, (self.host + 1) * size)
 
 
-Batches = Generator[tuple[Images, Cursor], None, None]  # each with the cursor after it
+Batches = Generator[Images, None, None]
 
 
 @runtime_checkable
@@ -72,27 +89,25 @@ class IndexedImages(Protocol):
     def __getitem__(self, chosen: Int[np.ndarray, " b"], /) -> Images: ...
 
 
-def shuffled_batches(images: IndexedImages, size: int, seed: int, cursor: Cursor) -> Batches:
-    """Iterate over shuffled batches without end, each with the cursor after it.
-
-    - `size`: images in a batch.
-    - `cursor`: the place to start at.
+def shuffled_batches(images: IndexedImages, place: Place) -> Batches:
+    """Iterate over shuffled batches without end, of which a host gets its part.
 
     Every epoch has every image once, in an order that depends only on the seed and the epoch. A
     batch may begin in one epoch and end in the next.
     """
     count = len(images)
-    numbers = np.arange(size) + cursor.epoch * count + cursor.row
+    numbers = np.arange(place.batch_size) + place.step * place.batch_size
     while True:
-        epochs, places = np.divmod(numbers, count)
-        orders = [_order(seed, int(e), count)[places[epochs == e]] for e in np.unique(epochs)]
-        numbers += size
-        yield images[np.concatenate(orders)], Cursor(*map(int, divmod(numbers[0], count)))
+        epochs, rows = np.divmod(numbers, count)
+        orders = [_order(place.seed, int(e), count)[rows[epochs == e]] for e in np.unique(epochs)]
+        yield images[np.concatenate(orders)[place.part]]
+        numbers += place.batch_size
 
 
-def image_order(count: int, seed: int, cursor: Cursor) -> Int[np.ndarray, " n"]:
+def image_order(count: int, place: Place) -> Int[np.ndarray, " n"]:
     """Return the order in which the batches of `shuffled_batches` first have each image."""
-    return np.roll(_order(seed, cursor.epoch, count), -cursor.row)
+    epoch, row = divmod(place.step * place.batch_size, count)
+    return np.roll(_order(place.seed, epoch, count), -row)
 
 
 @functools.lru_cache(maxsize=2)  # a batch may touch two epochs

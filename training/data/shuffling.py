@@ -20,9 +20,13 @@ def epoch_order(
     only on the arguments, on any machine.
     """
     files = np.random.default_rng((seed, epoch)).permutation(len(counts)).tolist()
-    count = sum(counts)
-    part = range(host * count // hosts, (host + 1) * count // hosts)
+    part = host_rows(sum(counts), host, hosts)
     return files, _buffered(part, np.random.default_rng((seed, epoch, 1 + host)))
+
+
+def host_rows(count: int, host: int, hosts: int) -> range:
+    """Return the rows of a host, of `count` in all."""
+    return range(host * count // hosts, (host + 1) * count // hosts)
 
 
 def _buffered(places: range, random: np.random.Generator) -> Int[np.ndarray, " n"]:

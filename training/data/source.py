@@ -5,7 +5,8 @@ import functools
 import math
 import re
 from pathlib import Path
-from typing import Any
+
+import jax
 
 from hub.mirror import PROCEDURAL
 from isa_eqx import check_choice, published
@@ -15,7 +16,7 @@ from .catalogue import dataset
 from .drawing import HELD_OUT, draw_batches, draw_split
 from .loading import cache_split, load_split, stream_split
 from .mirrored import open_mirror
-from .scenes import Batches, Cursor, Scenes, shuffled_batches
+from .scenes import Batches, Place, Scenes, shuffled_batches
 
 MANY_BYTES = 4_000_000_000
 _PINNED = re.compile(r"([\w.-]+/[\w.-]+)@([0-9a-f]{40})", re.ASCII)
@@ -115,18 +116,20 @@ def load(
     return load_split(open_mirror(data, name), split, size, count)
 
 
-def stream_batches(config: TrainConfig, cursor: Cursor) -> Batches:
-    """Iterate over shuffled batches of the training set without end, from `cursor` on.
+def stream_batches(config: TrainConfig, step: int = 0) -> Batches:
+    """Iterate over shuffled batches of the training set without end, from after `step` on.
 
-    Procedural and cached images are all shuffled, streamed ones in a buffer.
+    Procedural and cached images are all shuffled, streamed ones in a buffer. On several hosts,
+    each gets its part of a batch.
     """
     split, size = split_name(config.subset, "train"), config.model.image_size
-    place: dict[str, Any] = dict(batch_size=config.batch_size, seed=config.seed, cursor=cursor)
+    hosts = dict(host=jax.process_index(), hosts=jax.process_count())
+    place = Place(config.batch_size, step, config.seed, **hosts)
     if config.data == PROCEDURAL:
         spec = dataset(config.dataset)
-        return draw_batches(spec, split, size, count=config.train_examples, **place)
+        return draw_batches(spec, split, size, count=config.train_examples, place=place)
     mirror = open_mirror(config.data, config.dataset)
     if config.cache:
         images = cache_split(mirror, split, size, config.train_examples)
-        return shuffled_batches(images, config.batch_size, config.seed, cursor)
-    return stream_split(mirror, split, size, max_rows=config.train_examples, **place)
+        return shuffled_batches(images, place)
+    return stream_split(mirror, split, size, max_rows=config.train_examples, place=place)

@@ -1,7 +1,7 @@
 """Reads the rows of a mirror with `datasets`: in order, or shuffled without end."""
 
 import contextlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
@@ -12,8 +12,8 @@ from hub.common.errors import translate_hub_errors
 from hub.mirror import MANIFEST, ROW_GROUP_SIZE, Row, features
 
 from .mirrored import Mirror
-from .scenes import Cursor
-from .shuffling import epoch_order
+from .scenes import Place
+from .shuffling import epoch_order, host_rows
 
 if TYPE_CHECKING:
     from pyarrow import Table
@@ -35,32 +35,25 @@ def read_rows(
 
 
 def stream_rows(
-    mirror: Mirror,
-    split: str,
-    max_rows: int | None,
-    seed: int,
-    cursor: Cursor,
-    *,
-    host: int = 0,
-    hosts: int = 1,
-) -> Iterator[tuple[Row, Cursor]]:
-    """Iterate over shuffled rows without end, each with the cursor after it. Errors: `read_rows`.
+    mirror: Mirror, split: str, max_rows: int | None, place: Place
+) -> Generator[Row, None, None]:
+    """Iterate over a host's shuffled rows without end. Errors: as of `read_rows`.
 
-    The order, another one in each epoch, is that of `epoch_order`. So a stream that starts at a
-    cursor continues the one that the cursor came from, and reads only files of which rows are
-    left. On several hosts each row of an epoch goes to one of them.
+    The order, another one in each epoch, is that of `epoch_order`. So a stream that starts after
+    some steps continues the one that had them, and reads only files of which rows are left. Each
+    row of an epoch goes to one of the hosts, whose epochs end a row apart where they do not divide
+    the rows.
     """
     found = _Files(mirror, split, max_rows, TRAINED_COLUMNS)
-    if sum(found.counts) < hosts:
-        raise ValueError(f"{mirror.name} has too few rows of {split} for {hosts} hosts.")
-    epoch, done = cursor.epoch, cursor.row
+    rows = len(host_rows(sum(found.counts), place.host, place.hosts))
+    if not rows:
+        raise ValueError(f"{mirror.name} has too few rows of {split} for {place.hosts} hosts.")
+    epoch, done = divmod(place.step * (place.batch_size // place.hosts), rows)
     while True:
-        files, order = epoch_order(found.counts, seed, epoch, host, hosts)
+        files, order = epoch_order(found.counts, place.seed, epoch, place.host, place.hosts)
         left = order[done:]
-        first = int(min(left, default=0))
-        for row in _reorder(found.read(files, first), first, left):
-            done += 1
-            yield row, Cursor(epoch, done)
+        first = int(min(left))
+        yield from _reorder(found.read(files, first), first, left)
         epoch, done = epoch + 1, 0
 
 

@@ -1,0 +1,70 @@
+"""Trackers get what metrics.jsonl gets. Their libraries are stood in for; none is needed here."""
+
+import json
+import os
+import sys
+from types import ModuleType
+from typing import Any
+from unittest import mock
+
+import pytest
+
+from training.log import Log
+from training.trackers import TRACKERS, make_tracker
+
+
+@pytest.fixture
+def run(tmp_path):
+    (tmp_path / "train.json").write_text("{}")
+    return tmp_path
+
+
+@pytest.fixture
+def library(monkeypatch):
+    """In place of each tracker's."""
+    module: Any = ModuleType("library")
+    for function in ("SummaryWriter", "init", "log", "finish"):
+        setattr(module, function, mock.MagicMock())
+    for name, _ in TRACKERS.values():
+        monkeypatch.setitem(sys.modules, name, module)
+    return module
+
+
+def test_a_library_that_is_absent_is_named_with_the_command(run, monkeypatch):
+    for name, (library, _) in TRACKERS.items():
+        monkeypatch.setitem(sys.modules, library, None)
+        command = rf'--tracker {name} needs {library}: pip install "isa-eqx\[{name}\]"'
+        with pytest.raises(ValueError, match=command):
+            make_tracker(name, run, {}, 0)
+
+
+@pytest.mark.parametrize("name", TRACKERS)
+def test_a_tracker_gets_every_line_of_the_log(run, library, name):
+    tracker = make_tracker(name, run, {"seed": 3}, 20)
+    log = Log(run / "metrics.jsonl", 20, 0.0, [tracker])
+    log.write(21, {"loss": 2.0})
+    log.write(22, {"loss": 1.0, "fg_ari": 0.5})
+    tracker.finish()
+    lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+    assert [line["step"] for line in lines] == [21, 22]
+    writer, its_run = library.SummaryWriter.return_value, library.init.return_value
+    if name == "tensorboard":
+        assert library.SummaryWriter.call_args.kwargs["purge_step"] == 21
+        calls = [call.args for call in writer.add_scalar.call_args_list]
+        assert calls == [("loss", 2.0, 21), ("loss", 1.0, 22), ("fg_ari", 0.5, 22)]
+        writer.close.assert_called_once()
+    else:
+        sent = its_run if name == "wandb" else library
+        calls = [(call.args[0], call.kwargs["step"]) for call in sent.log.call_args_list]
+        assert calls == [({"loss": 2.0}, 21), ({"loss": 1.0, "fg_ari": 0.5}, 22)]
+        assert library.init.call_args.kwargs["config"] == {"seed": 3}
+        sent.finish.assert_called_once()
+
+
+def test_a_resumed_run_is_the_same_one_to_its_tracker_and_a_new_one_is_not(run, library):
+    identities = []
+    for began in (1, 1, 2):
+        os.utime(run / "train.json", ns=(began, began))
+        make_tracker("wandb", run, {}, 0)
+        identities.append(library.init.call_args.kwargs["id"])
+    assert identities[0] == identities[1] != identities[2]

@@ -1,0 +1,76 @@
+"""What a run leaves: model, scores, pictures and card, in its folder and on the Hub."""
+
+import shlex
+import sys
+from pathlib import Path
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.sharding import Mesh
+
+import hub
+from hub.push import push
+from isa_eqx import ISA
+
+from . import pictures
+from .card import METRICS, run_card, title
+from .config import TrainConfig
+from .data import Scenes
+from .diagnostics import warning
+from .evaluate import evaluate
+from .hosts import is_main
+from .log import Log
+
+
+def report(
+    config: TrainConfig,
+    run: Path,
+    model: ISA,
+    mesh: Mesh,
+    log: Log,
+    validation: Scenes,
+    resumed: bool,
+) -> None:
+    """Score the model on all validation scenes, and write what a run leaves."""
+    seconds = log.seconds
+    scores, use = evaluate(model, validation, config.dataset, mesh)
+    if not is_main():
+        return
+    count = len(validation)
+    # As it may be on the devices of several hosts.
+    model = jax.tree.map(lambda x: jnp.asarray(np.asarray(x)) if eqx.is_array(x) else x, model)
+    model.save_pretrained(run)
+    final = {f"final_{name}": value for name, value in (scores | use).items()}
+    log.write(config.steps, final | {"images": count})
+    minutes = f"{config.steps} steps in {seconds / 60:.1f} min on {jax.devices()[0].device_kind}"
+    print(f"\n{title(config)}, {minutes}; {count} validation images")
+    for name, label in METRICS.items():
+        print(f"  {label:7} {scores[name]:.4f}")
+    if found := warning(use):
+        print(found)
+    try:
+        pictures.draw_samples(model, validation, run / "samples.png", title(config))
+        pictures.draw_curve(run / "metrics.jsonl", run / "curve.png", title(config))
+    except ModuleNotFoundError as missing:
+        print(f"No pictures: {missing.name} is not installed.")
+    with hub.atomic_file(run / "README.md") as temporary:
+        # What a folder is called may be no UTF-8; Python reads it all the same.
+        temporary.write_text(run_card(run, config, resumed), "utf-8", "backslashreplace")
+    print(f"In {run}: {', '.join(sorted(file.name for file in run.iterdir()))}")
+
+
+def ensure_repo(repo_id: str | None) -> None:
+    """Create the repo if absent: a missing permission shows now rather than days later."""
+    if repo_id is not None:
+        hub.create_repo(repo_id)
+
+
+def share(run: Path, repo_id: str) -> None:
+    """Push the run, or print the command that does it later."""
+    try:
+        print(f"Pushed: {push(run, repo_id)}")
+    except (ValueError, OSError) as error:
+        later = shlex.join(["python", "-m", "hub.push", str(run), repo_id])
+        sys.exit(f"error: {error}\nThe run is whole in {run}; to push it later:\n  {later}")
