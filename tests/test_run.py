@@ -279,6 +279,15 @@ def test_to_resume_or_start_does_what_can_be_done(tmp_path):
         planned("--resume", "auto")
 
 
+def test_a_tracker_that_is_not_installed_leaves_nothing(monkeypatch, tmp_path):
+    monkeypatch.setitem(sys.modules, "wandb", None)
+    out = tmp_path / "run"
+    words = ["--dataset", "tetrominoes", "--preset", "quick", "--out", str(out)]
+    with pytest.raises(SystemExit, match=r'error: --tracker wandb needs wandb: pip install "isa'):
+        main(parse([*words, "--tracker", "wandb"]))
+    assert not out.exists()
+
+
 def test_a_batch_that_no_devices_can_share_leaves_nothing(monkeypatch, tmp_path):
     monkeypatch.setattr("training.devices.jax.devices", lambda: ["a device"] * 3)
     out = tmp_path / "run"

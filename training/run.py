@@ -24,14 +24,17 @@ from .loop import train
 from .report import ensure_repo, report, share
 from .saving import Saver
 from .step import TrainState, initial_state
-from .trackers import make_tracker
+from .trackers import Tracker, library_of, make_tracker
 
 
 def main(arguments: Arguments) -> None:
     """Prepare, train, report. A user's mistake ends the program with one sentence."""
     output = arguments.output
     with exit_with_message(ValueError, OSError):
-        mesh = make_mesh(arguments.recipe)  # before a folder is created that it may not fill
+        # Before a folder is created that nothing would fill.
+        mesh = make_mesh(arguments.recipe)
+        if output.tracker is not None and is_main():
+            library_of(output.tracker)
         config, run, resumed = plan(arguments)
         if is_main():
             print(f"{title(config)}: {describe_data(config.dataset, config.data)}", flush=True)
@@ -44,11 +47,9 @@ def main(arguments: Arguments) -> None:
             size=config.model.image_size,
         )
         step, state = int(state.step), replicate(state, mesh)
-        trackers = (
-            []
-            if output.tracker is None or not is_main()
-            else [make_tracker(output.tracker, run, config.to_dict(), step)]
-        )
+        trackers: list[Tracker] = []
+        if output.tracker is not None and is_main():
+            trackers.append(make_tracker(output.tracker, run, config.to_dict(), step))
         log, saver = Log(run / "metrics.jsonl", step, seconds, trackers), Saver(run, config)
         with contextlib.closing(stream_batches(config, step)) as training_set:
             state = train(

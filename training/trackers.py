@@ -29,17 +29,22 @@ def make_tracker(name: str, run: Path, recipe: Mapping[str, Any], step: int) -> 
 
     - `recipe`: what it shows as the configuration of the run.
     - `step`: the step that the run continues after; what came later before is replaced or hidden.
-
-    Raises a `ValueError` with the command that installs it if its library is absent.
     """
-    library, kind = TRACKERS[name]
+    return TRACKERS[name][1](library_of(name), run, recipe, step)
+
+
+def library_of(name: str) -> ModuleType:
+    """Return the library of a tracker.
+
+    Raises a `ValueError` with the command that installs it if it is absent.
+    """
+    library, _ = TRACKERS[name]
     try:
-        module = importlib.import_module(library)
+        return importlib.import_module(library)
     except ModuleNotFoundError as error:
         raise ValueError(
             f'--tracker {name} needs {library}: pip install "isa-eqx[{name}]"'
         ) from error
-    return kind(module, run, recipe, step)
 
 
 def _identity(run: Path) -> str:
