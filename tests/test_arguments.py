@@ -93,8 +93,8 @@ def test_the_command_that_resumes_a_run_is_the_one_that_began_it(monkeypatch, wo
     [
         ("--dataset clevr --num-slots seven", "--num-slots: .*'seven'"),
         ("--dataset clevr --steps many", "--steps: .*'many'"),
-        ("--dataset clevr --resume ato", "--resume.*'ato'"),
-        ("--dataset clevr --tracker mlflow", "--tracker.*mlflow"),
+        ("--dataset clevr --resume ato", "'ato' for argument.*--resume"),
+        ("--dataset clevr --tracker mlflow", "'mlflow' for argument.*--tracker"),
         ("--dataset clevr --recompute 1", "'1' for argument '--recompute'"),
         ("--dataset clevr --loss-pixels 0.5", "--loss-pixels.*0.5"),
         ("--dataset clevr --image-size 35", "'--image-size'. Expected 2 values"),

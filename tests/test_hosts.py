@@ -45,7 +45,8 @@ def test_a_port_that_is_taken_is_said():
         line.listen()
         port = line.getsockname()[1]
         said, _ = joining(port, 0, 30).communicate(timeout=60)
-    assert f"ValueError: the coordinator's port is taken (localhost:{port}); name another" in said
+    assert f"port cannot be used (localhost:{port}: [Errno" in said and "in use" in said
+    assert said.rstrip().endswith("name another one, on all hosts.")
 
 
 @pytest.mark.parametrize(

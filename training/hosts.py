@@ -4,6 +4,7 @@ A host is a process of `jax.distributed`, usually one a node.
 """
 
 import dataclasses
+import socket
 from collections.abc import Callable
 from typing import Any
 
@@ -57,18 +58,29 @@ def join(options: HostOptions, timeout: float = JOIN_TIMEOUT) -> None:
         )
     if options.coordinator and not options.coordinator.rpartition(":")[2].isdecimal():
         raise ValueError(f"--coordinator must be HOST:PORT, got {options.coordinator!r}.")
+    if options.coordinator and options.host == 0:
+        _check_port(options.coordinator)
     with roll_call(*given, timeout):
         try:
             jax.distributed.initialize(
                 *given, initialization_timeout=2 * int(timeout) + 60, heartbeat_timeout_seconds=30
             )
         except (RuntimeError, ValueError) as error:  # of JAX, or of its runtime
-            if "RPC server" in str(error):
-                raise ValueError(
-                    f"the coordinator's port is taken ({options.coordinator}); name another one, "
-                    "on all hosts."
-                ) from error
             raise ValueError(f"the hosts cannot join: {error}") from error
+
+
+def _check_port(coordinator: str) -> None:
+    """Raise a `ValueError` if the port is taken, which JAX's runtime may crash on."""
+    both = socket.has_dualstack_ipv6()
+    family = socket.AF_INET6 if both else socket.AF_INET
+    try:
+        place = ("", int(coordinator.rpartition(":")[2]))
+        socket.create_server(place, family=family, dualstack_ipv6=both).close()
+    except (OSError, OverflowError) as error:
+        raise ValueError(
+            f"the coordinator's port cannot be used ({coordinator}: {error}); name another one, on "
+            "all hosts."
+        ) from error
 
 
 def tell(tree: Any) -> Any:
