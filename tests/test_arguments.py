@@ -78,6 +78,8 @@ def test_the_warm_up_keeps_its_share_of_the_steps_unless_it_is_given():
         ("--resume --seed 3", "yes"),
         ("--resume yes --seed 3", "yes"),
         ("--seed 3 --resume auto", "auto"),
+        ("--resume=auto --seed 3", "auto"),
+        ("--resume no", "no"),
     ],
 )
 def test_the_command_that_resumes_a_run_is_the_one_that_began_it(monkeypatch, words, resume):
@@ -93,6 +95,7 @@ def test_the_command_that_resumes_a_run_is_the_one_that_began_it(monkeypatch, wo
     [
         ("--dataset clevr --num-slots seven", "--num-slots: .*'seven'"),
         ("--dataset clevr --steps many", "--steps: .*'many'"),
+        ("--dataset clevr --distributed --hosts two", "--hosts: invalid int value: 'two'"),
         ("--dataset clevr --resume ato", "'ato' for argument.*--resume"),
         ("--dataset clevr --tracker mlflow", "'mlflow' for argument.*--tracker"),
         ("--dataset clevr --recompute 1", "'1' for argument '--recompute'"),

@@ -67,5 +67,11 @@ def test_one_host_tells_itself_what_it_has():
     tree = {"a": jax.numpy.ones(3), "b": np.zeros((), np.int32)}
     assert tell(tree) is tree and tell_text("Zürich") == "Zürich"
     assert on_main(lambda: "made") == "made"
+
+
+def test_an_error_of_host_0_is_raised():
+    def fail():
+        raise ValueError("it cannot")
+
     with pytest.raises(ValueError, match="it cannot"):
-        on_main(lambda: (_ for _ in ()).throw(ValueError("it cannot")))
+        on_main(fail)

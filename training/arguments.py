@@ -93,16 +93,18 @@ def _completed(words: Sequence[str]) -> list[str]:
 
 
 def _host_options(words: Sequence[str]) -> HostOptions:
-    """Return the options of several hosts. If one is no number, tyro says so later."""
-    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-    parser.add_argument("--distributed", action="store_true")
-    for name in ("coordinator", "hosts", "host"):
-        parser.add_argument(f"--{name}", nargs="?")
-    found, _ = parser.parse_known_args(words)
+    """Return the options of several hosts, before tyro has the defaults to parse all of them."""
     if {"-h", "--help"} & set(words):
         return HostOptions()
-    numbers = (int(n) if n and n.isdecimal() else None for n in (found.hosts, found.host))
-    return HostOptions(found.distributed, found.coordinator, *numbers)
+    parser = argparse.ArgumentParser(
+        prog="python -m training.run", usage=argparse.SUPPRESS, add_help=False, allow_abbrev=False
+    )
+    parser.add_argument("--distributed", action="store_true")
+    parser.add_argument("--coordinator")
+    parser.add_argument("--hosts", type=int)
+    parser.add_argument("--host", type=int)
+    found, _ = parser.parse_known_args(words)
+    return HostOptions(**vars(found))
 
 
 def _chosen(words: Sequence[str]) -> dict[str, Any]:
@@ -134,8 +136,9 @@ def options(config: TrainConfig, usual: TrainConfig) -> list[str]:
 
 def resume_command() -> str:
     """Return the command that continues this run."""
-    words = sys.argv[1:]
+    words = _completed(sys.argv[1:])
     if "--resume" in words:
         place = words.index("--resume")
-        del words[place : place + (2 if words[place + 1 : place + 2] in (["yes"], ["auto"]) else 1)]
+        del words[place : place + 2]
+    words = [word for word in words if not word.startswith("--resume=")]
     return shlex.join(["python", "-m", "training.run", *words, "--resume"])

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 
 from . import checkpoint
 from .config import TrainConfig
+from .hosts import is_main
 from .step import TrainState
 
 
@@ -26,7 +27,7 @@ class Saver:
     def save(self, state: TrainState, seconds: float) -> None:
         """Save a state, once the last one is saved. Raises the `OSError` that this ended in."""
         self.wait()
-        if jax.process_index() == 0:
+        if is_main():
             args = (self._run, _copy(state), self._config, seconds)
             self._saved = self._thread.submit(checkpoint.save, *args)
 

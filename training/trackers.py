@@ -28,7 +28,7 @@ def make_tracker(name: str, run: Path, recipe: Mapping[str, Any], step: int) -> 
     """Return a tracker by name, one of `TRACKERS`, for the run in a folder.
 
     - `recipe`: what it shows as the configuration of the run.
-    - `step`: the step that the run continues after; what came later before is replaced or hidden.
+    - `step`: the step that the run continues after; TensorBoard hides what it has of later ones.
     """
     return TRACKERS[name][1](library_of(name), run, recipe, step)
 
