@@ -15,8 +15,10 @@ import tyro
 
 from .config import TrainConfig
 from .data import DATASETS
+from .devices import use_all_cores
 from .hosts import HostOptions, join
 from .presets import preset
+from .seeds import SeedOptions, seeds_of
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,6 +57,7 @@ class Arguments:
 
     recipe: tyro.conf.FlagConversionOff[TrainConfig]
     output: OutputOptions = OutputOptions()
+    seeds: SeedOptions = SeedOptions()
     hosts: HostOptions = HostOptions()
 
 
@@ -68,7 +71,16 @@ def parse(words: Sequence[str] | None = None) -> Arguments:
     if "dataset" not in chosen and not {"-h", "--help"} & set(words):
         sys.exit(f"error: --dataset is missing; valid ones are {', '.join(DATASETS)}.")
     try:
-        join(_host_options(words))
+        hosts, seeds = _early_options(words)
+        if seeds is not None:
+            seeds_of(seeds)
+            if hosts.distributed:
+                raise ValueError(
+                    "--seeds is for the devices of one host; give each host some of the seeds, "
+                    "without --distributed."
+                )
+            use_all_cores()
+        join(hosts)
         usual = preset(**{"dataset": "tetrominoes", "name": "auto", **chosen})
     except ValueError as error:
         sys.exit(f"error: {error}")
@@ -92,10 +104,10 @@ def _completed(words: Sequence[str]) -> list[str]:
     return found
 
 
-def _host_options(words: Sequence[str]) -> HostOptions:
-    """Return the options of several hosts, before tyro has the defaults to parse all of them."""
+def _early_options(words: Sequence[str]) -> tuple[HostOptions, str | None]:
+    """Return the options of hosts and seeds, before tyro has the defaults to parse all of them."""
     if {"-h", "--help"} & set(words):
-        return HostOptions()
+        return HostOptions(), None
     parser = argparse.ArgumentParser(
         prog="python -m training.run", usage=argparse.SUPPRESS, add_help=False, allow_abbrev=False
     )
@@ -103,8 +115,10 @@ def _host_options(words: Sequence[str]) -> HostOptions:
     parser.add_argument("--coordinator")
     parser.add_argument("--hosts", type=int)
     parser.add_argument("--host", type=int)
-    found, _ = parser.parse_known_args(words)
-    return HostOptions(**vars(found))
+    parser.add_argument("--seeds")
+    found = vars(parser.parse_known_args(words)[0])
+    seeds = found.pop("seeds")
+    return HostOptions(**found), seeds
 
 
 def _chosen(words: Sequence[str]) -> dict[str, Any]:

@@ -41,10 +41,11 @@ def command(config: TrainConfig) -> str:
     return shlex.join(words + options(config, usual))
 
 
-def run_card(run: Path, config: TrainConfig, resumed: bool) -> str:
+def run_card(run: Path, config: TrainConfig, resumed: bool, seeds: int = 1) -> str:
     """Return the card of a finished run, made from the files in its folder.
 
     - `resumed`: whether the run was started by another process, perhaps of another commit.
+    - `seeds`: models that were trained at once.
     """
     records = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
     final = [record for record in records if "images" in record][-1]
@@ -56,7 +57,7 @@ def run_card(run: Path, config: TrainConfig, resumed: bool) -> str:
         _picture(run, "samples.png", "Validation scenes taken apart by slots"),
         usage_section(config.model, str(run)),
         _results(scores, final["images"], config),
-        _training(config, seconds, resumed),
+        _training(config, seconds, resumed, seeds),
         _picture(run, "curve.png", "Loss and scores over training"),
         f"Made by {hub.LIBRARY} {hub.version()}. `train.json` is the recipe, `config.json` the "
         "architecture, `metrics.jsonl` every metric over training.",
@@ -102,7 +103,7 @@ FG-ARI leaves the background out. This is one seed, {config.seed}; others may di
 methods do. {describe_data(config.dataset, config.data)}"""
 
 
-def _training(config: TrainConfig, seconds: float, resumed: bool) -> str:
+def _training(config: TrainConfig, seconds: float, resumed: bool, seeds: int) -> str:
     recipe = {
         field.name: getattr(config, field.name)
         for field in dataclasses.fields(config)
@@ -112,7 +113,8 @@ def _training(config: TrainConfig, seconds: float, resumed: bool) -> str:
     facts = {
         f"commit{end}": commit_hash(),
         f"device{end}": device_name(),
-        "wall time of training": f"{seconds / 60:.1f} min",
+        "wall time of training"
+        + (f" of {seeds} seeds at once" if seeds > 1 else ""): f"{seconds / 60:.1f} min",
         "date": datetime.date.today().isoformat(),
     }
     rows = "\n".join(f"| {name} | {value} |" for name, value in (facts | recipe).items())

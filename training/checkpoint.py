@@ -3,6 +3,7 @@
 import hashlib
 import json
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ def save(run: Path, state: TrainState, config: TrainConfig, seconds: float) -> N
 
     - `seconds`: time spent training so far.
     """
-    with hub.atomic_folder(_folder(run) / f"step-{int(state.step):08d}") as folder:
+    with hub.atomic_folder(_of_step(run, int(state.step))) as folder:
         hub.save_tree(state, folder / ARRAYS)
         record = {
             "step": int(state.step),
@@ -38,8 +39,28 @@ def list_checkpoints(run: Path) -> list[Path]:
     return sorted(_folder(run).glob("step-*"))
 
 
-def restore(run: Path, like: TrainState, config: TrainConfig) -> tuple[TrainState, float]:
-    """Read the newest checkpoint of a run: state and seconds; see `save`.
+def common_step(runs: Sequence[Path]) -> int:
+    """Return the last step that all runs have a checkpoint of. Raises a `ValueError` without one.
+
+    If a program is killed while it saves, some of its runs have a newer checkpoint than others.
+    """
+    steps = [{int(path.name.partition("-")[2]) for path in list_checkpoints(run)} for run in runs]
+    common = set.intersection(*steps)
+    if not common:
+        ends = ", ".join(
+            f"{run} at {max(found, default='none')}" for run, found in zip(runs, steps, strict=True)
+        )
+        raise ValueError(
+            f"the runs cannot be resumed together, as they have no checkpoint of the same step "
+            f"({ends}); give those that belong together the same command."
+        )
+    return max(common)
+
+
+def restore(
+    run: Path, like: TrainState, config: TrainConfig, step: int | None = None
+) -> tuple[TrainState, float]:
+    """Read a checkpoint of a run, by default the newest: state and seconds; see `save`.
 
     - `like`: a state of the same structure.
 
@@ -50,7 +71,7 @@ def restore(run: Path, like: TrainState, config: TrainConfig) -> tuple[TrainStat
         shutil.rmtree(unfinished)
     if not list_checkpoints(run):
         raise ValueError(f"{run} holds no checkpoint to resume; leave out --resume to start.")
-    newest = list_checkpoints(run)[-1]
+    newest = list_checkpoints(run)[-1] if step is None else _of_step(run, step)
     advice = f"remove {newest} to resume from the checkpoint before it"
     try:
         record = json.loads((newest / RECORD).read_text())
@@ -71,6 +92,10 @@ def restore(run: Path, like: TrainState, config: TrainConfig) -> tuple[TrainStat
 
 def _folder(run: Path) -> Path:
     return run / "checkpoints"
+
+
+def _of_step(run: Path, step: int) -> Path:
+    return _folder(run) / f"step-{step:08d}"
 
 
 def _digest(path: Path) -> str:

@@ -26,6 +26,7 @@ class TrainConfig:
             hub.mirror has made, which is streamed: a folder, user/name or user/name@revision.
         cache: Whether the training images of a mirror are decoded once and kept in memory.
         seed: Of weights, order of images and initial frames; the scenes stay the same.
+        data_seed: Of the order of images alone, where it is not to follow `seed`.
         steps: Updates of the weights. The preset's warm-up keeps its share of them.
         batch_size: Images in each step.
         accumulate: Parts of a batch that are computed one after another, for large batches on small
@@ -55,6 +56,7 @@ class TrainConfig:
     data: str = "procedural"
     cache: bool = False
     seed: int = 0
+    data_seed: int | None = None
     steps: int = 20_000
     batch_size: int = 64
     accumulate: int = 1
@@ -76,6 +78,10 @@ class TrainConfig:
         for name in ("seed", "warmup_steps", "mixing", "shading", "ownership"):
             if not 0 <= getattr(self, name) < math.inf:
                 raise ValueError(f"{name} must be at least 0, got {getattr(self, name)}.")
+        if self.seed >= 2**32:
+            raise ValueError(f"seed must be below 2**32, got {self.seed}.")
+        if self.data_seed is not None and self.data_seed < 0:
+            raise ValueError(f"data_seed must be at least 0, got {self.data_seed}.")
         for name in ("learning_rate", "clip_norm"):
             if not 0 < getattr(self, name) < math.inf:
                 raise ValueError(f"{name} must be above 0, got {getattr(self, name)}.")

@@ -6,6 +6,8 @@ several hosts (`hosts.py`).
 """
 
 import collections
+import contextlib
+import os
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -30,8 +32,8 @@ def make_mesh(config: TrainConfig, count: int | None = None) -> Mesh:
     Raises a `ValueError` if a batch, or a part of it that is computed at once, does not divide by
     their number.
     """
-    devices = jax.devices()[:count]
-    count, part = len(devices), config.batch_size // config.accumulate
+    mesh = all_devices(count)
+    count, part = mesh.size, config.batch_size // config.accumulate
     if part % count:
         below = part // count * count * config.accumulate
         sizes = (below, below + count * config.accumulate)
@@ -41,8 +43,22 @@ def make_mesh(config: TrainConfig, count: int | None = None) -> Mesh:
             f"batch_size must divide by {count} devices{parts}, got {config.batch_size}; "
             f"{valid} would."
         )
+    return mesh
+
+
+def all_devices(count: int | None = None) -> Mesh:
+    """Return a mesh of the first `count` devices, by default all, with the axis `batch`."""
     # Not `jax.make_mesh`, which may reorder devices: a host's part of a batch has to be its own.
-    return Mesh(np.array(devices), ("batch",))
+    return Mesh(np.array(jax.devices()[:count]), ("batch",))
+
+
+def use_all_cores() -> None:
+    """Make each core of a CPU a device of its own, if JAX has not begun and nothing else is set."""
+    affinity = getattr(os, "sched_getaffinity", None)  # Linux only
+    cores = len(affinity(0)) if affinity else os.cpu_count() or 1
+    if "xla_force_host_platform_device_count" not in os.environ.get("XLA_FLAGS", ""):
+        with contextlib.suppress(RuntimeError):
+            jax.config.update("jax_num_cpu_devices", cores)
 
 
 def replicate(tree: Tree, mesh: Mesh) -> Tree:

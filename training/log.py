@@ -4,10 +4,10 @@ import json
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import SupportsFloat
 
 import jax
 import numpy as np
-from jaxtyping import Array, Float
 
 import hub
 
@@ -31,7 +31,7 @@ class Log:
     def __init__(self, path: Path, step: int, seconds: float, trackers: Sequence[Tracker] = ()):
         self._path, self._start = path, time.monotonic() - seconds
         self._trackers = trackers
-        self._steps: list[Mapping[str, Float[Array, ""]]] = []
+        self._steps: list[Mapping[str, SupportsFloat]] = []
         self._first = step + 1
         self._since, self._waited = time.monotonic(), 0.0
         if is_main():
@@ -45,7 +45,7 @@ class Log:
         """Seconds of training, earlier parts of a resumed run included."""
         return time.monotonic() - self._start
 
-    def add(self, measured: Mapping[str, Float[Array, ""]], waited: float = 0.0) -> None:
+    def add(self, measured: Mapping[str, SupportsFloat], waited: float = 0.0) -> None:
         """Add the metrics of one step, without waiting for the device.
 
         - `waited`: seconds that the step waited for its batch.

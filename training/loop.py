@@ -1,7 +1,10 @@
 """The training loop: batch → step → log, evaluate, save."""
 
+import dataclasses
 import sys
 import time
+from collections.abc import Sequence
+from pathlib import Path
 
 from jax.sharding import Mesh
 from tqdm import tqdm
@@ -9,78 +12,151 @@ from tqdm import tqdm
 from .arguments import resume_command
 from .config import TrainConfig
 from .data import Batches, Scenes
-from .devices import agree, split
+from .devices import agree, replicate
 from .diagnostics import warning
+from .ensemble import Models
 from .evaluate import evaluate
 from .hosts import is_main
-from .log import Log
+from .log import Log, NonFiniteError
 from .saving import Saver
+from .seeds import mark_as_diverged
 from .signals import defer_signals, exit_status
-from .step import TrainState, train_step
 
 LOG_EVERY = 50  # steps
 QUICK_LOOK = 200  # validation images scored while training; at the end, all of them
 
 
+@dataclasses.dataclass
+class Run:
+    """A model's run.
+
+    Attributes:
+        config: Its recipe.
+        folder: Where it writes.
+        resumed: Whether another process has started it.
+        log: Its metrics.
+        saver: Its checkpoints.
+        place: Its place among the models that are trained.
+    """
+
+    config: TrainConfig
+    folder: Path
+    resumed: bool
+    log: Log
+    saver: Saver
+    place: int = 0
+
+
 def train(
-    config: TrainConfig,
-    state: TrainState,
+    models: Models,
+    runs: Sequence[Run],
+    first: int,
     mesh: Mesh,
     training_set: Batches,
     validation: Scenes,
-    log: Log,
-    saver: Saver,
     eval_every: int,
-) -> TrainState:
-    """Train to the last step, and return the final state.
+) -> list[Run]:
+    """Train to the last step, and return the runs that have come there.
 
     Every 50 steps, their metrics are logged. Every `eval_every` steps, and after the last, 200
     validation images are scored and a checkpoint is saved. If a signal asks any host to stop, a
     checkpoint is saved and the program ends.
+
+    One of several runs that diverges is left as its last checkpoint has it, and the others go on.
+
+    - `runs`: one for each of the models, which have the same number of steps.
+    - `first`: the step that they are at.
+    - `mesh`: the devices that evaluate.
     """
-    look, first, shown = validation[:QUICK_LOOK], int(state.step), {}
+    steps, look, shown, runs = runs[0].config.steps, validation[:QUICK_LOOK], {}, list(runs)
     asked_to_stop = agree(mesh)
     bar = tqdm(
-        desc="compiling", total=config.steps, initial=first, unit="step", dynamic_ncols=True,
+        desc="compiling", total=steps, initial=first, unit="step", dynamic_ncols=True,
         disable=not is_main(),
     )  # fmt: skip
     with defer_signals() as interrupted, bar:
-        for step in range(first + 1, config.steps + 1):
+        for step in range(first + 1, steps + 1):
             start = time.monotonic()
             try:
                 images = next(training_set)
             except (ConnectionError, ValueError):
                 if step > first + 1:
-                    saver.save(state, log.seconds)
-                    _say_where_it_is_saved(step - 1, saver, bar)
+                    _save(models, runs)
+                    _say_where_it_is_saved(step - 1, runs, bar)
                 raise
             waited = time.monotonic() - start
-            state, measured = train_step(split(images, mesh), state, config)
-            log.add(measured, waited)
+            measured = models.step(images)
+            for run in runs:
+                run.log.add(measured[run.place], waited)
             bar.set_description("training", refresh=False)
             bar.update()
-            due, stop = step % eval_every == 0 or step == config.steps, asked_to_stop(interrupted())
+            due, stop = step % eval_every == 0 or step == steps, asked_to_stop(interrupted())
             if due or stop or step % LOG_EVERY == 0:
-                shown["loss"] = f"{log.flush()['loss']:.1f}"  # raises if it is no number
+                runs, losses = _flush(runs, bar)
+                shown["loss"] = _range(losses, ".1f")
             if due:
-                scores, use = evaluate(state.model, look, config.dataset, mesh)
-                log.write(step, {f"validation_{n}": v for n, v in (scores | use).items()})
-                shown["FG-ARI"] = f"{scores['fg_ari']:.3f}"
-                # In the first half of a run, slots may not bind yet.
-                if is_main() and 2 * step >= config.steps and (found := warning(use)):
-                    bar.write(f"Step {step}: {found}", file=sys.stderr)
+                shown["FG-ARI"] = _range(_look(models, runs, step, mesh, look, bar), ".3f")
             bar.set_postfix(shown, refresh=False)
             if due or stop:
-                saver.save(state, log.seconds)
+                _save(models, runs)
             if stop:
-                _say_where_it_is_saved(step, saver, bar)
+                _say_where_it_is_saved(step, runs, bar)
                 sys.exit(exit_status(stop))
-        saver.wait()
-    return state
+        for run in runs:
+            run.saver.wait()
+    return runs
 
 
-def _say_where_it_is_saved(step: int, saver: Saver, bar: tqdm) -> None:
-    saver.wait()
+def _flush(runs: Sequence[Run], bar: tqdm) -> tuple[list[Run], list[float]]:
+    """Return the runs that have not diverged, and their losses.
+
+    Raises the `NonFiniteError` of the last one that has not.
+    """
+    kept, losses = [], []
+    for run in runs:
+        try:
+            losses.append(run.log.flush()["loss"])
+            kept.append(run)
+        except NonFiniteError as error:
+            if len(runs) == 1:
+                raise
+            mark_as_diverged(run.folder, str(error))
+            bar.write(f"{run.folder}: {error}", file=sys.stderr)
+    if not kept:
+        raise NonFiniteError("training has diverged with all seeds and stopped.")
+    return kept, losses
+
+
+def _look(
+    models: Models, runs: Sequence[Run], step: int, mesh: Mesh, look: Scenes, bar: tqdm
+) -> list[float]:
+    """Score the models, log it, and return their FG-ARI."""
+    found = []
+    for run in runs:
+        model = replicate(models.state(run.place).model, mesh)
+        scores, use = evaluate(model, look, run.config.dataset, mesh)
+        run.log.write(step, {f"validation_{n}": v for n, v in (scores | use).items()})
+        found.append(scores["fg_ari"])
+        # In the first half of a run, slots may not bind yet.
+        if is_main() and 2 * step >= run.config.steps and (said := warning(use)):
+            which = f", seed {run.config.seed}" if len(runs) > 1 else ""
+            bar.write(f"Step {step}{which}: {said}", file=sys.stderr)
+    return found
+
+
+def _range(values: Sequence[float], digits: str) -> str:
+    ends = dict.fromkeys(format(value, digits) for value in (min(values), max(values)))
+    return "–".join(ends)
+
+
+def _save(models: Models, runs: Sequence[Run]) -> None:
+    for run in runs:
+        run.saver.save(models.state(run.place), run.log.seconds)
+
+
+def _say_where_it_is_saved(step: int, runs: Sequence[Run], bar: tqdm) -> None:
+    for run in runs:
+        run.saver.wait()
     bar.close()
     if is_main():
         print(f"Saved at step {step}. Continue with:\n  {resume_command()}")

@@ -16,28 +16,25 @@ from isa_eqx import ISA
 
 from . import pictures
 from .card import METRICS, run_card, title
-from .config import TrainConfig
 from .data import Scenes
 from .diagnostics import warning
 from .evaluate import evaluate
 from .hosts import is_main
-from .log import Log
+from .loop import Run
 
 
 def report(
-    config: TrainConfig,
-    run: Path,
-    model: ISA,
-    mesh: Mesh,
-    log: Log,
-    validation: Scenes,
-    resumed: bool,
-) -> None:
-    """Score the model on all validation scenes, and write what a run leaves."""
-    seconds = log.seconds
+    of: Run, model: ISA, mesh: Mesh, validation: Scenes, seconds: float, seeds: int
+) -> dict[str, float]:
+    """Score the model on all validation scenes, write what a run leaves, and return the scores.
+
+    - `seconds`: that training took.
+    - `seeds`: models that were trained in them.
+    """
+    config, run, log = of.config, of.folder, of.log
     scores, use = evaluate(model, validation, config.dataset, mesh)
     if not is_main():
-        return
+        return scores
     count = len(validation)
     # As it may be on the devices of several hosts.
     model = jax.tree.map(lambda x: jnp.asarray(np.asarray(x)) if eqx.is_array(x) else x, model)
@@ -57,8 +54,9 @@ def report(
         print(f"No pictures: {missing.name} is not installed.")
     with hub.atomic_file(run / "README.md") as temporary:
         # What a folder is called may be no UTF-8; Python reads it all the same.
-        temporary.write_text(run_card(run, config, resumed), "utf-8", "backslashreplace")
+        temporary.write_text(run_card(run, config, of.resumed, seeds), "utf-8", "backslashreplace")
     print(f"In {run}: {', '.join(sorted(file.name for file in run.iterdir()))}")
+    return scores
 
 
 def ensure_repo(repo_id: str | None) -> None:

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import jax.random as jr
 import optax
-from jaxtyping import Array, Float, Int, Key, PRNGKeyArray
+from jaxtyping import Array, Float, Int, Key, PRNGKeyArray, UInt32
 
 from isa_eqx import ISA
 
@@ -22,13 +22,14 @@ class TrainState(eqx.Module):
     model: ISA
     optimiser: optax.OptState
     step: Int[Array, ""]
+    seed: UInt32[Array, ""]
 
 
 def initial_state(config: TrainConfig) -> TrainState:
     """Return the state before the first step."""
     model = eqx.filter_jit(ISA)(config.model, key=jr.fold_in(jr.key(config.seed), 0))
     optimiser = make_optimiser(config).init(eqx.filter(model, eqx.is_array))
-    return TrainState(model, optimiser, jnp.zeros((), jnp.int32))
+    return TrainState(model, optimiser, jnp.zeros((), jnp.int32), jnp.uint32(config.seed))
 
 
 def make_optimiser(config: TrainConfig) -> optax.GradientTransformation:
@@ -39,23 +40,27 @@ def make_optimiser(config: TrainConfig) -> optax.GradientTransformation:
     return optax.chain(optax.clip_by_global_norm(config.clip_norm), optax.adam(schedule))
 
 
-# The old state is donated: its memory becomes the new state's.
-@eqx.filter_jit(donate="all-except-first")
-def train_step(
+def update(
     images: Images, state: TrainState, config: TrainConfig
 ) -> tuple[TrainState, dict[str, Float[Array, ""]]]:
     """Return the state after one batch, and metrics: `loss` and `gradient_norm` before clipping.
 
     The randomness depends only on the seed, the number of the step and the place in the batch, so
     that a resumed run continues as if it had not been interrupted, on any number of devices.
+
+    - `config`: its seeds are not used, as the state has its own.
     """
-    key = jr.fold_in(jr.fold_in(jr.key(config.seed), 1), state.step)
+    key = jr.fold_in(jr.fold_in(jr.key(state.seed), 1), state.step)
     value, gradient = value_and_gradient(state.model, images, config, state.step, key=key)
     with jax.numpy_dtype_promotion("standard"):  # optax raises floats to whole powers
         updates, optimiser = make_optimiser(config).update(gradient, state.optimiser)
     model = eqx.apply_updates(state.model, updates)
     measured = {"loss": value, "gradient_norm": optax.tree.norm(gradient)}
-    return TrainState(model, optimiser, state.step + 1), measured
+    return TrainState(model, optimiser, state.step + 1, state.seed), measured
+
+
+# Compiled; the old state is donated: its memory becomes the new state's.
+train_step = eqx.filter_jit(update, donate="all-except-first")
 
 
 def value_and_gradient(

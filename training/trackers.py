@@ -33,6 +33,24 @@ def make_tracker(name: str, run: Path, recipe: Mapping[str, Any], step: int) -> 
     return TRACKERS[name][1](library_of(name), run, recipe, step)
 
 
+class _Prefixed:
+    """A tracker that several runs share."""
+
+    def __init__(self, tracker: Tracker, prefix: str):
+        self._tracker, self._prefix = tracker, prefix
+
+    def log(self, step: int, metrics: Mapping[str, float]) -> None:
+        self._tracker.log(step, {f"{self._prefix}{name}": v for name, v in metrics.items()})
+
+    def finish(self) -> None:
+        self._tracker.finish()
+
+
+def with_prefix(tracker: Tracker, prefix: str) -> Tracker:
+    """Return a tracker that puts a prefix before the names of metrics."""
+    return _Prefixed(tracker, prefix)
+
+
 def library_of(name: str) -> ModuleType:
     """Return the library of a tracker.
 
@@ -49,7 +67,7 @@ def library_of(name: str) -> ModuleType:
 
 def _identity(run: Path) -> str:
     """Return a name that a run keeps when it is resumed, and that no other run has."""
-    began = (run / "train.json").stat().st_mtime_ns
+    began = min(file.stat().st_mtime_ns for file in run.rglob("train.json"))
     return hashlib.sha256(f"{run.resolve()} {began}".encode()).hexdigest()[:8]
 
 

@@ -124,7 +124,8 @@ def stream_batches(config: TrainConfig, step: int = 0) -> Batches:
     """
     split, size = split_name(config.subset, "train"), config.model.image_size
     hosts = dict(host=jax.process_index(), hosts=jax.process_count())
-    place = Place(config.batch_size, step, config.seed, **hosts)
+    seed = config.seed if config.data_seed is None else config.data_seed
+    place = Place(config.batch_size, step, seed, **hosts)
     if config.data == PROCEDURAL:
         spec = dataset(config.dataset)
         return draw_batches(spec, split, size, count=config.train_examples, place=place)
