@@ -17,10 +17,12 @@ from training.config import TrainConfig
 from training.data import Images, Place, Resize
 from training.data.scenes import shuffled_batches
 from training.devices import make_mesh, replicate, split
+from training.ensemble import Ensemble
 from training.hosts import HostOptions, join
 from training.step import initial_state, train_step
 
 DEVICES, HOSTS, STEPS, BATCH, COUNT = 4, 2, 50, 8, 30
+SEEDS = (3, 5, 9, 0, 1, 2)  # more than devices, and not a multiple of them
 SMALL = dict(
     image_size=(12, 12), num_slots=2, slot_size=4, num_rounds=1, hidden_size=6,
     encoder_channels=(4, 4), encoder_strides=(2, 1), decoder_channels=(4, 4),
@@ -48,6 +50,26 @@ def losses(config: TrainConfig, devices: int) -> list[float]:
     return found
 
 
+def losses_of_seeds(config: TrainConfig) -> list[list[float]]:
+    """The losses of some seeds at once on all devices, and of each alone."""
+    states = [initial_state(dataclasses.replace(config, seed=seed)) for seed in SEEDS]
+    pixels = np.random.default_rng(0).integers(0, 256, (COUNT, 12, 12, 3), np.uint8)
+    images = Images(pixels, Resize((12, 12), (12, 12)))
+    one, several = Place(BATCH), Ensemble(states, config)
+    batches = shuffled_batches(images, one)
+    together = [several.step(next(batches)) for _ in range(config.steps)]
+    alone = []
+    for place, state in enumerate(states):
+        batches = shuffled_batches(images, one)
+        for _ in range(config.steps):
+            state, measured = train_step(next(batches), state, config)
+            alone.append(float(measured["loss"]))
+        pairs = zip(*map(jax.tree.leaves, (state, several.state(place))), strict=True)
+        assert all(np.allclose(a, b, rtol=1e-2, atol=1e-4) for a, b in pairs)
+    flat = [float(step[place]["loss"]) for place in range(len(SEEDS)) for step in together]
+    return [flat, alone]
+
+
 def main(coordinator: str | None = None, host: str | None = None) -> None:
     alone = coordinator is None or host is None
     jax.config.update("jax_num_cpu_devices", DEVICES if alone else DEVICES // HOSTS)
@@ -61,6 +83,8 @@ def main(coordinator: str | None = None, host: str | None = None) -> None:
         )  # fmt: skip
         parts = dataclasses.replace(whole, accumulate=2)
         found[name] = [losses(whole, 1)] if alone else []
+        if alone and name == "cnn":
+            found["seeds"] = losses_of_seeds(whole)
         found[name] += [losses(c, DEVICES) for c in ((whole, parts) if name == "cnn" else (parts,))]
     print(json.dumps(found))
 

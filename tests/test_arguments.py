@@ -13,9 +13,10 @@ from training.config import TrainConfig
 from training.presets import PRESETS, preset
 
 OTHER = dict(
-    subset="clevr6", data="user/mirror@main", cache=True, seed=3, steps=77, batch_size=8,
-    accumulate=2, train_examples=99, learning_rate=2e-5, warmup_steps=5, clip_norm=1.0,
-    loss_pixels=7, gradient_scale=0.25, recompute=False, mixing=0.5, shading=1e-7, ownership=2.0,
+    subset="clevr6", data="user/mirror@main", cache=True, seed=3, data_seed=5, steps=77,
+    batch_size=8, accumulate=2, train_examples=99, learning_rate=2e-5, warmup_steps=5,
+    clip_norm=1.0, loss_pixels=7, gradient_scale=0.25, recompute=False, mixing=0.5,
+    shading=1e-7, ownership=2.0,
     image_size=(48, 96), num_slots=7, slot_size=6, num_rounds=2, hidden_size=5,
     encoder_channels=(3, 4), encoder_strides=(2, 2), encoder_blocks=(), decoder_channels=(9, 8),
     decoder_strides=(), dtype="bfloat16", relative_values=False, learnt_grid=True,

@@ -13,7 +13,7 @@ import pytest
 from training.config import TrainConfig
 from training.devices import make_mesh
 
-from .many_devices import HOSTS, MODELS, STEPS
+from .many_devices import HOSTS, MODELS, SEEDS, STEPS
 
 WHOLE = TrainConfig("tetrominoes", "quick", MODELS["cnn"])
 
@@ -47,6 +47,12 @@ def test_one_device_and_four_of_one_or_two_hosts_find_the_same_losses(losses, na
     assert len(others) == len(hosts[0]) == (2 if name == "cnn" else 1)
     for four in others + hosts[0]:
         np.testing.assert_allclose(four, one, rtol=1e-5)
+
+
+def test_seeds_at_once_on_four_devices_find_the_losses_of_each_alone(losses):
+    together, alone = losses[0]["seeds"]
+    assert len(together) == len(SEEDS) * STEPS == len(alone)
+    np.testing.assert_allclose(together, alone, rtol=1e-5)
 
 
 def test_a_batch_that_does_not_divide_is_answered_with_one_that_does(monkeypatch):

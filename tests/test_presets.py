@@ -13,8 +13,8 @@ from training import presets
 from training.arguments import parse
 from training.card import command, title
 from training.data import load, stream_batches
+from training.prepare import prepare
 from training.presets import preset, published_recipe
-from training.run import prepare
 from training.step import initial_state, train_step
 
 

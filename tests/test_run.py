@@ -21,9 +21,10 @@ from training.arguments import parse
 from training.card import command
 from training.data import load
 from training.evaluate import evaluate
+from training.prepare import plan, prepare
 from training.provenance import commit_hash, device_name
 from training.report import share
-from training.run import main, prepare
+from training.run import main
 from training.signals import TRY_AGAIN
 from training.step import initial_state
 
@@ -301,7 +302,7 @@ def test_a_batch_that_no_devices_can_share_leaves_nothing(monkeypatch, tmp_path)
 def test_what_a_cpu_takes_is_said(monkeypatch, tmp_path, capsys, dataset):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "argv", ["run.py", "--dataset", dataset])
-    prepare(parse())
+    plan(parse())
     said = capsys.readouterr().out
     assert "The preset quick is a small model" in said
     assert f"--dataset {dataset} --variant isa-t --preset paper" in said

@@ -10,7 +10,7 @@ from unittest import mock
 import pytest
 
 from training.log import Log
-from training.trackers import TRACKERS, make_tracker
+from training.trackers import TRACKERS, make_tracker, with_prefix
 
 
 @pytest.fixture
@@ -59,6 +59,15 @@ def test_a_tracker_gets_every_line_of_the_log(run, library, name):
         assert calls == [({"loss": 2.0}, 21), ({"loss": 1.0, "fg_ari": 0.5}, 22)]
         assert library.init.call_args.kwargs["config"] == {"seed": 3}
         sent.finish.assert_called_once()
+
+
+def test_several_seeds_share_a_tracker_under_their_names(run, library):
+    shared = make_tracker("tensorboard", run, {}, 0)
+    for seed in (3, 5):
+        log = Log(run / f"seed{seed}.jsonl", 0, 0.0, [with_prefix(shared, f"seed{seed}/")])
+        log.write(1, {"loss": float(seed)})
+    calls = [call.args for call in library.SummaryWriter.return_value.add_scalar.call_args_list]
+    assert calls == [("seed3/loss", 3.0, 1), ("seed5/loss", 5.0, 1)]
 
 
 def test_a_resumed_run_is_the_same_one_to_its_tracker_and_a_new_one_is_not(run, library):

@@ -18,8 +18,9 @@ from training.config import TrainConfig
 from training.data import Images, Place, Resize, load, stream_batches
 from training.data.scenes import shuffled_batches
 from training.devices import make_mesh
+from training.ensemble import Single
 from training.log import Log, NonFiniteError
-from training.loop import train
+from training.loop import Run, train
 from training.loss import batch_loss, loss
 from training.presets import preset
 from training.saving import Saver
@@ -101,9 +102,9 @@ def test_the_loss_of_a_batch_is_the_mean_of_its_images_each_with_its_own_frames(
 
 def measured(images, step=0, seed=0):
     """What a step finds of these images and the weights of seed 0."""
-    config = dataclasses.replace(WHOLE, seed=seed)
-    state = dataclasses.replace(initial_state(WHOLE), step=jnp.asarray(step))
-    return {name: float(x) for name, x in train_step(images, state, config)[1].items()}
+    changes = dict(step=jnp.asarray(step), seed=jnp.uint32(seed))
+    state = dataclasses.replace(initial_state(WHOLE), **changes)
+    return {name: float(x) for name, x in train_step(images, state, WHOLE)[1].items()}
 
 
 def test_a_steps_frames_depend_on_the_seed_and_the_step(scenes):
@@ -292,8 +293,9 @@ def test_a_loss_that_is_no_number_stops_and_keeps_the_good_checkpoints(scenes, t
     state, log = initial_state(TINY), Log(tmp_path / "metrics.jsonl", 0, 0.0)
     checkpoint.save(tmp_path, state, TINY, 0.0)
     state = eqx.tree_at(lambda s: s.model.initial_slots, state, replace_fn=lambda x: x * jnp.nan)
-    stream = shuffled_batches(scenes.images, Place(TINY.batch_size))
+    stream, mesh = shuffled_batches(scenes.images, Place(TINY.batch_size)), make_mesh(TINY)
     with pytest.raises(NonFiniteError, match=r"gradient_norm is nan at step 1: .* diverged"):
-        train(TINY, state, make_mesh(TINY), stream, scenes, log, Saver(tmp_path, TINY), 1)
+        run = Run(TINY, tmp_path, False, log, Saver(tmp_path, TINY))
+        train(Single(state, TINY, mesh), [run], 0, mesh, stream, scenes, 1)
     restored, _ = restore(tmp_path)
     assert equal(restored, initial_state(TINY))

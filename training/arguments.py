@@ -149,7 +149,10 @@ def options(config: TrainConfig, usual: TrainConfig) -> list[str]:
 
 
 def resume_command() -> str:
-    """Return the command that continues this run."""
+    """Return the command that continues this run, or the sweep that it belongs to."""
+    program = getattr(sys.modules["__main__"].__spec__, "name", "training.run")
+    if program == "training.sweep":  # which always continues
+        return shlex.join(["python", "-m", program, *sys.argv[1:]])
     words = _completed(sys.argv[1:])
     if "--resume" in words:
         place = words.index("--resume")

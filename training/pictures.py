@@ -91,10 +91,43 @@ def draw_curve(metrics: Path, path: Path, title: str) -> None:
     save_plot(figure, path)
 
 
-def save_plot(figure: Any, path: Path) -> None:
-    """Write a figure of curves as PNG, in the style of this project."""
+def draw_sweep(rows: Sequence[dict[str, Any]], path: Path, title: str) -> None:
+    """Draw FG-ARI over the size of the training set: a point for every seed, a line of medians.
+
+    - `rows`: `variant`, `train_examples`, `seed` and `fg_ari` of each run, `None` if it diverged.
+    """
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(6, 3.6), layout="constrained")
+    axis = figure.subplots()
+    axis.set_title(title, fontsize=10)
+    sizes = sorted({row["train_examples"] for row in rows})
+    variants = list(dict.fromkeys(row["variant"] for row in rows))
+    for place, variant in enumerate(variants):
+        colour, medians = COLOURS[place % len(COLOURS)], []
+        shift = 1.04 ** (place - (len(variants) - 1) / 2)  # beside each other
+        for size in sizes:
+            of_size = [r for r in rows if (r["variant"], r["train_examples"]) == (variant, size)]
+            found = [row["fg_ari"] for row in of_size if row["fg_ari"] is not None]
+            axis.plot([size * shift] * len(found), found, "o", color=colour, alpha=0.6, ms=5)
+            medians.append(np.median(found) if found else np.nan)
+        axis.plot([size * shift for size in sizes], medians, "-", color=colour, label=variant)
+    axis.set(xlabel="training images", ylabel="FG-ARI of every seed, median", ylim=(None, 1.02))
+    axis.legend(frameon=False, loc="lower right")
+    save_plot(figure, path, sizes)
+
+
+def save_plot(figure: Any, path: Path, ticks: Sequence[int] | None = None) -> None:
+    """Write a figure of curves as PNG, in the style of this project.
+
+    - `ticks`: of a logarithmic horizontal axis.
+    """
     for axis in figure.axes:
-        axis.locator_params(axis="x", nbins=5)  # five-figure steps in half a picture
+        if ticks is None:
+            axis.locator_params(axis="x", nbins=5)  # five-figure steps in half a picture
+        else:
+            axis.set_xscale("log", base=2)
+            axis.set_xticks(ticks, [f"{tick:,}" for tick in ticks])
         axis.grid(alpha=0.25)
         axis.spines[["top", "right"]].set_visible(False)
     with atomic_file(path) as temporary:

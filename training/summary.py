@@ -10,6 +10,7 @@ import hub
 from .card import METRICS
 
 BOUND = 0.9  # FG-ARI
+SUMMARY = "summary.json"
 
 
 def summarise(group: Path, scores: Mapping[int, Mapping[str, float] | None]) -> None:
@@ -27,7 +28,7 @@ def summarise(group: Path, scores: Mapping[int, Mapping[str, float] | None]) -> 
     bound = sum(found["fg_ari"] >= BOUND for found in whole)
     print(f"Bound, with an FG-ARI of {BOUND} or more: {bound} of {len(scores)} seeds.")
     summary = dict(scores=scores, **spread, bound=bound, threshold=BOUND, seeds=len(scores))
-    with hub.atomic_file(group / "summary.json") as temporary:
+    with hub.atomic_file(group / SUMMARY) as temporary:
         temporary.write_text(json.dumps(summary, indent=2) + "\n")
     print(f"In {group}: a folder for each seed, and summary.json")
 
