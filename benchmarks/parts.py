@@ -26,7 +26,7 @@ def images(config: TrainConfig) -> UInt8[Array, "b h w 3"]:
 def step(config: TrainConfig, model: ISA) -> Program:
     """Return a step of training."""
     optimiser = make_optimiser(config).init(eqx.filter(model, eqx.is_array))
-    state = TrainState(model, optimiser, jnp.zeros((), jnp.int32))
+    state = TrainState(model, optimiser, jnp.zeros((), jnp.int32), jnp.uint32(config.seed))
     batch = Images(images(config), Resize(config.model.image_size, config.model.image_size))
     return lambda batch, state: train_step(batch, state, config), (batch, state)
 

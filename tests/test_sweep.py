@@ -79,8 +79,6 @@ def test_a_seed_that_diverged_is_a_row_without_scores(finished, tmp_path, monkey
 def test_options_of_one_run_are_refused(tmp_path):
     with pytest.raises(SystemExit, match="error: --variant is not for a sweep"):
         sweep.main([*words(tmp_path / "sweep"), "--variant", "sa"])
-    with pytest.raises(
-        SystemExit, match="error: Unknown variant 'isa-x'; valid ones are sa, isa-t"
-    ):
+    with pytest.raises(SystemExit, match="Unknown variant 'isa-x'; valid ones are sa, isa-t"):
         sweep.main([*words(tmp_path / "sweep"), "--variants", "isa-x"])
     assert not (tmp_path / "sweep").exists()
