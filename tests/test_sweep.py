@@ -68,6 +68,15 @@ def test_what_is_finished_is_not_run_again_and_what_is_not_is_continued(
     assert (out / "sweep.csv").read_text() == wanted
 
 
+def test_results_of_other_steps_or_seeds_are_not_taken_for_finished(finished, tmp_path):
+    out = shutil.copytree(finished, tmp_path / "sweep")
+    with pytest.raises(SystemExit, match="was started with another recipe: .*steps 6 there, 9"):
+        sweep.main([*words(out), "--steps", "9"])
+    sweep.main([*words(out), "--seeds", "4", "--variants", "sa"])
+    rows = csv.DictReader((out / "sweep.csv").read_text().splitlines())
+    assert [row["seed"] for row in rows] == ["0", "1", "2", "3"]
+
+
 def test_a_seed_that_diverged_is_a_row_without_scores(finished, tmp_path, monkeypatch):
     out = shutil.copytree(finished, tmp_path / "sweep")
     (out / "sa-16" / "seed4" / DIVERGED).write_text("gradient_norm is nan at step 3")

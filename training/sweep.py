@@ -21,7 +21,7 @@ from .arguments import Arguments, parse
 from .pictures import draw_sweep
 from .prepare import split_seeds
 from .run import main as train
-from .seeds import has_diverged
+from .seeds import folder_of, has_diverged
 from .summary import BOUND, SUMMARY
 
 OURS = ("--variant", "--resume", "--push-to-hub")
@@ -61,9 +61,8 @@ def main(words: Sequence[str] | None = None) -> None:
         for count in sweep.train_examples.split(",")
     ]
     for place, group in enumerate(groups):
-        where = group.output.out
-        if where is not None and not (where / SUMMARY).exists():
-            print(f"\n{place + 1} of {len(groups)}: {where}", flush=True)
+        if not is_finished(group):
+            print(f"\n{place + 1} of {len(groups)}: {group.output.out}", flush=True)
             train(group)
     rows = [row for group in groups for row in read(group)]
     table = format_table(rows)
@@ -82,6 +81,22 @@ def _arguments(sweep: Sweep, others: Sequence[str], variant: str, count: str) ->
     """Return the arguments of `training.run` for a variant and a size."""
     words = [*others, "--variant", variant, "--train-examples", count, "--seeds", sweep.seeds]
     return parse([*words, "--resume", "auto", "--out", str(sweep.out / f"{variant}-{count}")])
+
+
+def is_finished(group: Arguments) -> bool:
+    """Return whether the seeds of a variant and a size have been trained, by the same recipe."""
+    where = group.output.out
+    if where is None or not (where / SUMMARY).exists():
+        return False
+    runs, kept = split_seeds(group), json.loads((where / SUMMARY).read_text())["scores"]
+    if list(kept) != [str(run.recipe.seed) for run in runs]:
+        return False
+    for run in runs:
+        began = json.loads((folder_of(where, run.recipe.seed) / "train.json").read_text())
+        wanted = json.loads(json.dumps(run.recipe.to_dict()))
+        if began | dict(data=wanted["data"]) != wanted:  # the data has its commit there
+            return False
+    return True
 
 
 def read(group: Arguments) -> list[dict[str, Any]]:
