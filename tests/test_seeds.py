@@ -18,10 +18,11 @@ from training.data import Place
 from training.data.scenes import shuffled_batches
 from training.devices import all_devices
 from training.ensemble import Ensemble
-from training.log import Log, NonFiniteError
-from training.loop import Run, train
+from training.log import Log
+from training.loop import train
 from training.prepare import split_seeds
 from training.run import main
+from training.runs import Run
 from training.saving import Saver
 from training.seeds import has_diverged, seeds_of
 from training.step import initial_state, train_step
@@ -75,7 +76,7 @@ def test_each_seed_has_the_losses_and_weights_that_it_has_alone(scenes, monkeypa
 
 def runs_of(folder, configs):
     return [
-        Run(c, path, False, Log(path / "metrics.jsonl", 0, 0.0), Saver(path, c), place)
+        Run(c, path, False, Log(path / "metrics.jsonl", 0, 0.0), Saver(path, c), place, alone=False)
         for place, c in enumerate(configs)
         for path in [folder / f"seed{c.seed}"]
     ]
@@ -100,13 +101,17 @@ def test_a_seed_that_diverges_is_left_and_the_others_go_on(scenes, tmp_path, cap
         assert equal(saved, after)
 
 
-def test_a_program_whose_seeds_have_all_diverged_ends(scenes, tmp_path):  # noqa: F811
-    configs = [dataclasses.replace(TINY, seed=seed) for seed in SEEDS[:2]]
-    ensemble = Ensemble([broken(state) for state in states(*SEEDS[:2])], TINY)
-    with pytest.raises(NonFiniteError, match="diverged with all seeds"):
-        train(
-            ensemble, runs_of(tmp_path, configs), 0, all_devices(), stream(scenes), scenes, 10
-        )  # fmt: skip
+def test_a_program_whose_seeds_have_all_diverged_says_so_and_is_not_run_again(
+    tmp_path, monkeypatch, capsys
+):
+    group = tmp_path / "group"
+    monkeypatch.setattr("training.run.initial_state", lambda config: broken(initial_state(config)))
+    for again in ("no", "yes"):
+        with pytest.raises(SystemExit, match="error: training has diverged with all seeds."):
+            main(parse([*SMALL, "--seeds", "2,4", "--out", str(group), "--resume", again]))
+        assert json.loads((group / "summary.json").read_text())["scores"] == {"2": None, "4": None}
+    said = capsys.readouterr().out
+    assert "Seed 4 has diverged, and is left as it is" in said and "0 of 2 seeds" in said
 
 
 def test_a_command_leaves_a_run_of_each_seed_that_is_what_it_is_alone(tmp_path, capsys):
@@ -130,6 +135,8 @@ def test_a_command_leaves_a_run_of_each_seed_that_is_what_it_is_alone(tmp_path, 
     assert all(part in card for part in ("--seed 4 ", "--data-seed 0", "2 seeds at once"))
     before = [ISA.from_pretrained(group / f"seed{seed}") for seed in (2, 4)]
     shutil.rmtree(group / "seed4" / "checkpoints" / "step-00000006")
+    for seed in (2, 4):
+        (group / f"seed{seed}" / "README.md").unlink()
     main(parse([*SMALL, "--seeds", "2,4", "--out", str(group), "--resume"]))
     for seed, model in zip((2, 4), before, strict=True):
         assert equal(arrays(ISA.from_pretrained(group / f"seed{seed}")), arrays(model))

@@ -7,7 +7,8 @@ import shutil
 import pytest
 
 from training import sweep
-from training.seeds import DIVERGED
+from training.prepare import folder, prepare, split_seeds
+from training.seeds import DIVERGED, mark_as_diverged
 
 from .test_seeds import SMALL
 
@@ -60,12 +61,13 @@ def test_what_is_finished_is_not_run_again_and_what_is_not_is_continued(
     (out / "sweep.csv").unlink()
     assert trained(out, monkeypatch) == []
     assert (out / "sweep.csv").read_text() == wanted
-    (out / "isa-t-16" / "summary.json").unlink()
-    for run in (out / "isa-t-16").glob("seed*"):
-        shutil.rmtree(run / "checkpoints" / "step-00000006")
-        (run / "model.safetensors").unlink()
+    one, other = (out / "isa-t-16" / f"seed{seed}" for seed in (2, 4))
+    shutil.rmtree(one / "checkpoints" / "step-00000006")
+    (one / "README.md").unlink()
+    before = {file: file.stat().st_mtime_ns for file in other.rglob("*")}
     assert trained(out, monkeypatch) == ["isa-t-16"]
     assert (out / "sweep.csv").read_text() == wanted
+    assert {file: file.stat().st_mtime_ns for file in other.rglob("*")} == before
 
 
 def test_results_of_other_steps_or_seeds_are_not_taken_for_finished(finished, tmp_path):
@@ -73,8 +75,9 @@ def test_results_of_other_steps_or_seeds_are_not_taken_for_finished(finished, tm
     with pytest.raises(SystemExit, match="was started with another recipe: .*steps 6 there, 9"):
         sweep.main([*words(out), "--steps", "9"])
     sweep.main([*words(out), "--seeds", "4", "--variants", "sa"])
-    rows = csv.DictReader((out / "sweep.csv").read_text().splitlines())
+    rows = list(csv.DictReader((out / "sweep.csv").read_text().splitlines()))
     assert [row["seed"] for row in rows] == ["0", "1", "2", "3"]
+    assert len({row["mse"] for row in rows}) == 4
 
 
 def test_a_seed_that_diverged_is_a_row_without_scores(finished, tmp_path, monkeypatch):
@@ -83,6 +86,25 @@ def test_a_seed_that_diverged_is_a_row_without_scores(finished, tmp_path, monkey
     assert trained(out, monkeypatch) == []
     assert "sa,16,4,,,,\n" in (out / "sweep.csv").read_text()
     assert ", diverged | " in (out / "sweep.md").read_text()
+
+
+def test_a_sweep_goes_on_after_a_group_whose_seeds_have_all_diverged(
+    finished, tmp_path, monkeypatch
+):
+    out = shutil.copytree(finished, tmp_path / "sweep")
+    for run in (out / "sa-16").glob("seed*"):
+        shutil.rmtree(run)
+
+    def diverge(group):
+        for run in split_seeds(group):
+            prepare(run)
+            mark_as_diverged(folder(run), "loss is nan at step 1")
+        raise SystemExit("error: training has diverged with all seeds.")
+
+    monkeypatch.setattr(sweep, "train", diverge)
+    sweep.main(words(out))
+    assert "| `sa` | 16 | diverged, diverged | – | 0 of 2 |" in (out / "sweep.md").read_text()
+    assert "isa-t,16,4,0." in (out / "sweep.csv").read_text()
 
 
 def test_options_of_one_run_are_refused(tmp_path):

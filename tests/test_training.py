@@ -20,9 +20,10 @@ from training.data.scenes import shuffled_batches
 from training.devices import make_mesh
 from training.ensemble import Single
 from training.log import Log, NonFiniteError
-from training.loop import Run, train
+from training.loop import train
 from training.loss import batch_loss, loss
 from training.presets import preset
+from training.runs import Run
 from training.saving import Saver
 from training.step import initial_state, train_step
 

@@ -1,50 +1,24 @@
 """The training loop: batch → step → log, evaluate, save."""
 
-import dataclasses
 import sys
 import time
 from collections.abc import Sequence
-from pathlib import Path
 
 from jax.sharding import Mesh
 from tqdm import tqdm
 
 from .arguments import resume_command
-from .config import TrainConfig
 from .data import Batches, Scenes
 from .devices import agree, replicate
 from .diagnostics import warning
 from .ensemble import Models
 from .evaluate import evaluate
 from .hosts import is_main
-from .log import Log, NonFiniteError
-from .saving import Saver
-from .seeds import mark_as_diverged
+from .runs import Run, flush
 from .signals import defer_signals, exit_status
 
 LOG_EVERY = 50  # steps
 QUICK_LOOK = 200  # validation images scored while training; at the end, all of them
-
-
-@dataclasses.dataclass
-class Run:
-    """A model's run.
-
-    Attributes:
-        config: Its recipe.
-        folder: Where it writes.
-        resumed: Whether another process has started it.
-        log: Its metrics.
-        saver: Its checkpoints.
-        place: Its place among the models that are trained.
-    """
-
-    config: TrainConfig
-    folder: Path
-    resumed: bool
-    log: Log
-    saver: Saver
-    place: int = 0
 
 
 def train(
@@ -63,6 +37,7 @@ def train(
     checkpoint is saved and the program ends.
 
     One of several runs that diverges is left as its last checkpoint has it, and the others go on.
+    Raises a `NonFiniteError` for a run that is alone.
 
     - `runs`: one for each of the models, which have the same number of steps.
     - `first`: the step that they are at.
@@ -92,7 +67,9 @@ def train(
             bar.update()
             due, stop = step % eval_every == 0 or step == steps, asked_to_stop(interrupted())
             if due or stop or step % LOG_EVERY == 0:
-                runs, losses = _flush(runs, bar)
+                runs, losses = flush(runs)
+                if not runs:
+                    break
                 shown["loss"] = _range(losses, ".1f")
             if due:
                 shown["FG-ARI"] = _range(_look(models, runs, step, mesh, look, bar), ".3f")
@@ -105,26 +82,6 @@ def train(
         for run in runs:
             run.saver.wait()
     return runs
-
-
-def _flush(runs: Sequence[Run], bar: tqdm) -> tuple[list[Run], list[float]]:
-    """Return the runs that have not diverged, and their losses.
-
-    Raises the `NonFiniteError` of the last one that has not.
-    """
-    kept, losses = [], []
-    for run in runs:
-        try:
-            losses.append(run.log.flush()["loss"])
-            kept.append(run)
-        except NonFiniteError as error:
-            if len(runs) == 1:
-                raise
-            mark_as_diverged(run.folder, str(error))
-            bar.write(f"{run.folder}: {error}", file=sys.stderr)
-    if not kept:
-        raise NonFiniteError("training has diverged with all seeds and stopped.")
-    return kept, losses
 
 
 def _look(

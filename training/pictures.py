@@ -112,7 +112,7 @@ def draw_sweep(rows: Sequence[dict[str, Any]], path: Path, title: str) -> None:
             axis.plot([size * shift] * len(found), found, "o", color=colour, alpha=0.6, ms=5)
             medians.append(np.median(found) if found else np.nan)
         axis.plot([size * shift for size in sizes], medians, "-", color=colour, label=variant)
-    axis.set(xlabel="training images", ylabel="FG-ARI of every seed, median", ylim=(None, 1.02))
+    axis.set(xlabel="training images", ylabel="FG-ARI (line: median of seeds)", ylim=(None, 1.02))
     axis.legend(frameon=False, loc="lower right")
     save_plot(figure, path, sizes)
 

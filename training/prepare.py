@@ -13,17 +13,8 @@ from .config import TrainConfig
 from .data import repo_of, resolve
 from .hosts import on_main
 from .report import ensure_repo
+from .runs import Plan
 from .seeds import folder_of, seeds_of
-
-
-@dataclasses.dataclass(frozen=True)
-class Plan:
-    """A run to come: its recipe, its folder, whether it is continued, and the repo to push to."""
-
-    config: TrainConfig
-    folder: Path
-    resumed: bool
-    repo: str | None
 
 
 def plan(arguments: Arguments) -> list[Plan]:

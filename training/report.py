@@ -20,13 +20,11 @@ from .data import Scenes
 from .diagnostics import warning
 from .evaluate import evaluate
 from .hosts import is_main
-from .loop import Run
+from .runs import Run
 
 
-def report(
-    of: Run, model: ISA, mesh: Mesh, validation: Scenes, seconds: float, seeds: int
-) -> dict[str, float]:
-    """Score the model on all validation scenes, write what a run leaves, and return the scores.
+def report(of: Run, model: ISA, mesh: Mesh, validation: Scenes, seconds: float, seeds: int) -> None:
+    """Score the model on all validation scenes, and write what a run leaves.
 
     - `seconds`: that training took.
     - `seeds`: models that were trained in them.
@@ -34,7 +32,7 @@ def report(
     config, run, log = of.config, of.folder, of.log
     scores, use = evaluate(model, validation, config.dataset, mesh)
     if not is_main():
-        return scores
+        return
     count = len(validation)
     # As it may be on the devices of several hosts.
     model = jax.tree.map(lambda x: jnp.asarray(np.asarray(x)) if eqx.is_array(x) else x, model)
@@ -56,7 +54,6 @@ def report(
         # What a folder is called may be no UTF-8; Python reads it all the same.
         temporary.write_text(run_card(run, config, of.resumed, seeds), "utf-8", "backslashreplace")
     print(f"In {run}: {', '.join(sorted(file.name for file in run.iterdir()))}")
-    return scores
 
 
 def ensure_repo(repo_id: str | None) -> None:

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Iterator, Sequence
 
 import equinox as eqx
+from jax.sharding import Mesh
 
 from . import checkpoint
 from .arguments import Arguments, parse
@@ -13,15 +14,15 @@ from .data import describe_data, load, split_name, stream_batches
 from .devices import all_devices, make_mesh, replicate
 from .ensemble import Ensemble, Single
 from .hosts import is_main, on_main, tell
-from .log import Log, NonFiniteError
-from .loop import Run, train
-from .prepare import Plan, folder, plan
+from .log import NonFiniteError
+from .loop import train
+from .prepare import folder, plan
 from .report import ensure_repo, report, share
-from .saving import Saver
+from .runs import Plan, start
 from .seeds import has_diverged
 from .step import TrainState, initial_state
-from .summary import summarise
-from .trackers import Tracker, library_of, make_tracker, with_prefix
+from .summary import is_over, scores_of, summarise
+from .trackers import library_of, make_tracker
 
 
 def main(arguments: Arguments) -> None:
@@ -38,57 +39,53 @@ def main(arguments: Arguments) -> None:
             what = title(config) if alone else f"{title(config)} and on, {len(everything)} seeds"
             print(f"{what}: {describe_data(config.dataset, config.data)}", flush=True)
         plans = [one for one in everything if alone or not left_out(one)]
-        if not plans:
-            raise ValueError(f"all seeds in {folder(arguments)} have diverged.")
         states, seconds = first_states(plans)
     with exit_with_message(NonFiniteError, ValueError, OSError):
-        validation = load(
-            config.dataset,
-            split_name(config.subset, "validation"),
-            data=config.data,
-            size=config.model.image_size,
-        )
-        step, trackers = int(states[0].step), []
-        if output.tracker is not None and is_main():
-            where = folder(arguments)
-            trackers.append(make_tracker(output.tracker, where, config.to_dict(), step))
-        runs = start(plans, step, seconds, trackers, alone)
-        models = Single(states[0], config, mesh) if alone else Ensemble(states, config)
-        with contextlib.closing(stream_batches(config, step)) as batches:
-            done = train(models, runs, step, mesh, batches, validation, output.eval_every)
-        seconds = runs[0].log.seconds
-        scores: dict[int, dict[str, float] | None] = {one.config.seed: None for one in everything}
-        for run in done:
-            model = replicate(models.state(run.place).model, mesh)
-            scores[run.config.seed] = report(run, model, mesh, validation, seconds, len(runs))
-        for tracker in trackers:
-            tracker.finish()
+        if plans:
+            train_and_report(plans, states, seconds, arguments, mesh)
         if not alone:
+            scores = {one.config.seed: scores_of(one.folder) for one in everything}
             summarise(folder(arguments), scores)
-    for one in plans:
-        if one.repo and is_main() and scores[one.config.seed]:
+    for one in everything:
+        if one.repo and is_main() and not has_diverged(one.folder):
             share(one.folder, one.repo)
+    if all(has_diverged(one.folder) for one in everything):
+        sys.exit("error: training has diverged with all seeds.")
 
 
-def start(
-    plans: Sequence[Plan], step: int, seconds: float, trackers: Sequence[Tracker], alone: bool
-) -> list[Run]:
-    """Return the runs, whose logs go to the trackers too, under the names of several seeds."""
-    runs = []
-    for place, one in enumerate(plans):
-        prefix = "" if alone else f"seed{one.config.seed}/"
-        named = [with_prefix(tracker, prefix) for tracker in trackers]
-        log = Log(one.folder / "metrics.jsonl", step, seconds, named)
-        saver = Saver(one.folder, one.config)
-        runs.append(Run(one.config, one.folder, one.resumed, log, saver, place))
-    return runs
+def train_and_report(
+    plans: Sequence[Plan],
+    states: Sequence[TrainState],
+    seconds: float,
+    arguments: Arguments,
+    mesh: Mesh,
+) -> None:
+    """Train from these states to the end, and write what each run leaves."""
+    output, alone, where = arguments.output, arguments.seeds.seeds is None, folder(arguments)
+    config, step = plans[0].config, int(states[0].step)
+    split, size = split_name(config.subset, "validation"), config.model.image_size
+    validation = load(config.dataset, split, data=config.data, size=size)
+    trackers = []
+    if output.tracker is not None and is_main():
+        trackers.append(make_tracker(output.tracker, where, config.to_dict(), step))
+    runs = start(plans, step, seconds, trackers, alone)
+    models = Single(states[0], config, mesh) if alone else Ensemble(states, config)
+    with contextlib.closing(stream_batches(config, step)) as batches:
+        done = train(models, runs, step, mesh, batches, validation, output.eval_every)
+    seconds = runs[0].log.seconds
+    for run in done:
+        model = replicate(models.state(run.place).model, mesh)
+        report(run, model, mesh, validation, seconds, len(runs))
+    for tracker in trackers:
+        tracker.finish()
 
 
 def left_out(plan: Plan) -> bool:
-    """Return whether a seed has diverged before, and say so."""
-    if is_there := has_diverged(plan.folder):
-        print(f"Seed {plan.config.seed} has diverged, and is left as it is: {plan.folder}")
-    return is_there
+    """Return whether a seed is over already, and say so."""
+    if over := is_over(plan.folder, plan.config):
+        ended = "diverged" if has_diverged(plan.folder) else "been trained"
+        print(f"Seed {plan.config.seed} has {ended}, and is left as it is: {plan.folder}")
+    return over
 
 
 def first_states(plans: Sequence[Plan]) -> tuple[list[TrainState], float]:

@@ -1,16 +1,44 @@
-"""The scores of several seeds: all of them, median, worst and best."""
+"""The scores that runs have left; of several seeds: all of them, median, worst and best."""
 
 import json
 import statistics
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import hub
 
 from .card import METRICS
+from .config import TrainConfig
+from .seeds import has_diverged
 
 BOUND = 0.9  # FG-ARI
-SUMMARY = "summary.json"
+
+
+def is_over(run: Path, config: TrainConfig) -> bool:
+    """Return whether a run of this recipe has come to its end, or has diverged."""
+    wanted = json.loads(json.dumps(config.to_dict()))
+    try:
+        began = json.loads((run / "train.json").read_text())
+        if began | {"data": wanted["data"]} != wanted:  # there, the data has its commit
+            return False
+        # The card is the last of what a run leaves.
+        return has_diverged(run) or ("final_fg_ari" in _last(run) and (run / "README.md").exists())
+    except (OSError, ValueError, IndexError):
+        return False
+
+
+def scores_of(run: Path) -> dict[str, float] | None:
+    """Return the scores of a run that is over, with their number of images; `None` if diverged."""
+    if has_diverged(run):
+        return None
+    last = _last(run)
+    return {name: last[f"final_{name}"] for name in METRICS} | {"images": last["images"]}
+
+
+def _last(run: Path) -> dict[str, Any]:
+    """Return the last metrics of a run."""
+    return json.loads((run / "metrics.jsonl").read_text().splitlines()[-1])
 
 
 def summarise(group: Path, scores: Mapping[int, Mapping[str, float] | None]) -> None:
@@ -28,7 +56,7 @@ def summarise(group: Path, scores: Mapping[int, Mapping[str, float] | None]) -> 
     bound = sum(found["fg_ari"] >= BOUND for found in whole)
     print(f"Bound, with an FG-ARI of {BOUND} or more: {bound} of {len(scores)} seeds.")
     summary = dict(scores=scores, **spread, bound=bound, threshold=BOUND, seeds=len(scores))
-    with hub.atomic_file(group / SUMMARY) as temporary:
+    with hub.atomic_file(group / "summary.json") as temporary:
         temporary.write_text(json.dumps(summary, indent=2) + "\n")
     print(f"In {group}: a folder for each seed, and summary.json")
 

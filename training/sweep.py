@@ -6,7 +6,6 @@
 import csv
 import dataclasses
 import io
-import json
 import statistics
 import sys
 from collections.abc import Sequence
@@ -18,11 +17,13 @@ import tyro
 import hub
 
 from .arguments import Arguments, parse
+from .card import METRICS
+from .config import TrainConfig
+from .data import short_name
 from .pictures import draw_sweep
-from .prepare import split_seeds
+from .prepare import folder, split_seeds
 from .run import main as train
-from .seeds import folder_of, has_diverged
-from .summary import BOUND, SUMMARY
+from .summary import BOUND, is_over, scores_of
 
 OURS = ("--variant", "--resume", "--push-to-hub")
 
@@ -63,7 +64,11 @@ def main(words: Sequence[str] | None = None) -> None:
     for place, group in enumerate(groups):
         if not is_finished(group):
             print(f"\n{place + 1} of {len(groups)}: {group.output.out}", flush=True)
-            train(group)
+            try:
+                train(group)
+            except SystemExit:
+                if not is_finished(group):
+                    raise  # else all its seeds have diverged
     rows = [row for group in groups for row in read(group)]
     table = format_table(rows)
     for name, text in (("sweep.md", table), ("sweep.csv", format_csv(rows))):
@@ -71,7 +76,7 @@ def main(words: Sequence[str] | None = None) -> None:
             temporary.write_text(text)
     print(f"\n{table}")
     try:
-        draw_sweep(rows, sweep.out / "sweep.png", groups[0].recipe.dataset)
+        draw_sweep(rows, sweep.out / "sweep.png", _title(groups[0].recipe))
     except ModuleNotFoundError as missing:
         print(f"No plot: {missing.name} is not installed.")
     print(f"In {sweep.out}: sweep.csv, sweep.md, sweep.png and the runs")
@@ -83,34 +88,24 @@ def _arguments(sweep: Sweep, others: Sequence[str], variant: str, count: str) ->
     return parse([*words, "--resume", "auto", "--out", str(sweep.out / f"{variant}-{count}")])
 
 
+def _title(config: TrainConfig) -> str:
+    name = "/".join(filter(None, (config.dataset, config.subset)))
+    return f"{name} ({short_name(config.data)}), {config.preset}, {config.steps:,} steps"
+
+
 def is_finished(group: Arguments) -> bool:
     """Return whether the seeds of a variant and a size have been trained, by the same recipe."""
-    where = group.output.out
-    if where is None or not (where / SUMMARY).exists():
-        return False
-    runs, kept = split_seeds(group), json.loads((where / SUMMARY).read_text())["scores"]
-    if list(kept) != [str(run.recipe.seed) for run in runs]:
-        return False
-    for run in runs:
-        began = json.loads((folder_of(where, run.recipe.seed) / "train.json").read_text())
-        wanted = json.loads(json.dumps(run.recipe.to_dict()))
-        if began | dict(data=wanted["data"]) != wanted:  # the data has its commit there
-            return False
-    return True
+    return all(is_over(folder(run), run.recipe) for run in split_seeds(group))
 
 
 def read(group: Arguments) -> list[dict[str, Any]]:
     """Return the scores of the seeds of a variant and a size: `None` for those that diverged."""
     rows = []
     for run in split_seeds(group):
-        recipe, folder = run.recipe, run.output.out
-        assert folder is not None
-        scores: dict[str, Any] = dict(fg_ari=None, ari=None, mse=None, images=None)
-        if not has_diverged(folder):
-            final = json.loads((folder / "metrics.jsonl").read_text().splitlines()[-1])
-            scores = {n: final[n if n == "images" else f"final_{n}"] for n in scores}
-        about = (recipe.model.variant, recipe.train_examples, recipe.seed)
-        rows.append(dict(zip(("variant", "train_examples", "seed"), about, strict=True)) | scores)
+        scores = scores_of(folder(run)) or dict.fromkeys((*METRICS, "images"))
+        recipe = run.recipe
+        about = dict(variant=recipe.model.variant, train_examples=recipe.train_examples)
+        rows.append(about | dict(seed=recipe.seed) | scores)
     return rows
 
 
