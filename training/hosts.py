@@ -3,9 +3,12 @@
 A host is a process of `jax.distributed`, usually one a node.
 """
 
+import contextlib
 import dataclasses
+import os
 import socket
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import jax
@@ -81,6 +84,27 @@ def _check_port(coordinator: str) -> None:
             f"the coordinator's port cannot be used ({coordinator}: {error}); name another one, on "
             "all hosts."
         ) from error
+
+
+@contextlib.contextmanager
+def exit_if_one_is_lost(advice: str) -> Iterator[None]:
+    """End the program with one sentence, and this advice, if an exchange with other hosts fails.
+
+    Where it waits for a lost host instead of failing, JAX ends the program after 30 seconds.
+    """
+    try:
+        yield
+    except jax.errors.JaxRuntimeError as error:
+        if jax.process_count() == 1 or "RESOURCE_EXHAUSTED" in str(error):
+            raise
+        reason = str(error).splitlines()[0]
+        print(
+            f"\nerror: host {jax.process_index()} has lost another host ({reason}); its log says "
+            f"why. {advice}",
+            file=sys.stderr,
+            flush=True,
+        )
+        os._exit(1)  # an orderly end would wait for the lost host, and then abort
 
 
 def tell(tree: Any) -> Any:

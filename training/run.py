@@ -8,12 +8,12 @@ import equinox as eqx
 from jax.sharding import Mesh
 
 from . import checkpoint
-from .arguments import Arguments, parse
+from .arguments import Arguments, parse, resume_command
 from .card import title
 from .data import describe_data, load, split_name, stream_batches
 from .devices import all_devices, make_mesh, replicate
 from .ensemble import Ensemble, Single
-from .hosts import is_main, on_main, tell
+from .hosts import exit_if_one_is_lost, is_main, on_main, tell
 from .log import NonFiniteError
 from .loop import train
 from .prepare import folder, plan
@@ -40,7 +40,8 @@ def main(arguments: Arguments) -> None:
             print(f"{what}: {describe_data(config.dataset, config.data)}", flush=True)
         plans = [one for one in everything if alone or not left_out(one)]
         states, seconds = first_states(plans)
-    with exit_with_message(NonFiniteError, ValueError, OSError):
+    lost = f"Then continue, on every host:\n  {resume_command()}"
+    with exit_with_message(NonFiniteError, ValueError, OSError), exit_if_one_is_lost(lost):
         if plans:
             train_and_report(plans, states, seconds, arguments, mesh)
         if not alone:
