@@ -3,16 +3,18 @@
 import atexit
 import contextlib
 import copy
+import json
 import os
 import re
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import equinox as eqx
+import filelock
 import jax
 import numpy as np
 import pytest
@@ -173,6 +175,17 @@ def no_network() -> Iterator[None]:
     yield
     found, _elsewhere[:] = _elsewhere.copy(), []
     assert not found
+
+
+def made_once(tmp_path_factory: pytest.TempPathFactory, name: str, make: Callable[[], Any]) -> Any:
+    """What `make` returns, as JSON: of several workers, the first makes it, the others wait."""
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        return make()
+    file = tmp_path_factory.getbasetemp().parent / f"{name}.json"
+    with filelock.FileLock(f"{file}.lock"):
+        if not file.exists():
+            file.write_text(json.dumps(make()))
+    return json.loads(file.read_text())
 
 
 @contextlib.contextmanager

@@ -1,6 +1,7 @@
 """What is learnt does not depend on how many devices learn it, or of how many hosts they are."""
 
 import dataclasses
+import itertools
 import json
 import os
 import socket
@@ -13,7 +14,8 @@ import pytest
 from training.config import TrainConfig
 from training.devices import make_mesh
 
-from .many_devices import HOSTS, MODELS, SEEDS, STEPS
+from .conftest import made_once
+from .many_devices import BATCH, HOSTS, MODELS, SEEDS, STEPS
 
 WHOLE = TrainConfig("tetrominoes", "quick", MODELS["cnn"])
 
@@ -25,10 +27,15 @@ def free_port():
 
 
 @pytest.fixture(scope="module")
-def losses():
+def losses(tetrominoes, tmp_path_factory):
     """Of one process, and of two hosts."""
+    return made_once(tmp_path_factory, "losses", lambda: printed(str(tetrominoes)))
+
+
+def printed(mirror):
     quiet = os.environ | {"JAX_DISABLE_MOST_OPTIMIZATIONS": "true"}
-    command, place = [sys.executable, "-m", "tests.many_devices"], f"localhost:{free_port()}"
+    command = [sys.executable, "-m", "tests.many_devices", mirror]
+    place = f"localhost:{free_port()}"
     hosts = [[*command, place, str(host)] for host in range(HOSTS)]
     started = [
         subprocess.Popen(words, env=quiet, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
@@ -53,6 +60,21 @@ def test_seeds_at_once_on_four_devices_find_the_losses_of_each_alone(losses):
     together, alone = losses[0]["seeds"]
     assert len(together) == len(SEEDS) * STEPS == len(alone)
     np.testing.assert_allclose(together, alone, rtol=1e-5)
+
+
+@pytest.mark.parametrize(("place", "what"), [(0, "four, then one"), (1, "one, then four")])
+def test_what_was_saved_on_some_devices_goes_on_with_others(losses, place, what):
+    found = losses[0]["resumed"][place]
+    assert len(found) == STEPS
+    np.testing.assert_allclose(found, losses[0]["cnn"][0], rtol=1e-5, err_msg=what)
+
+
+def test_two_hosts_use_every_row_of_a_mirror_once_an_epoch(losses):
+    one, *hosts = (found["rows"] for found in losses)
+    for epoch in (slice(0, 2), slice(2, 4)):
+        used = [row for host in hosts for batch in host[epoch] for row in batch]
+        assert len(set(used)) == len(used) == 2 * BATCH
+        assert sorted(used) == sorted(itertools.chain(*one[epoch]))
 
 
 def test_a_batch_that_does_not_divide_is_answered_with_one_that_does(monkeypatch):
