@@ -155,6 +155,12 @@ def of_rounds(attention: SlotAttention, count: int) -> SlotAttention:
     return other
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """CI runs all tests, a person by default those that are not slow."""
+    if "CI" not in os.environ and not config.option.markexpr:
+        config.option.markexpr = "not slow"
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The slow ones first, so that processes side by side end together."""
     items.sort(key=lambda item: item.path.stem not in ("test_parity", "test_run"))

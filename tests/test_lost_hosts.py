@@ -40,6 +40,7 @@ def whole(tmp_path_factory):
     return run
 
 
+@pytest.mark.slow
 def test_a_lost_host_is_said_and_the_run_ends_with_the_same_weights(whole, tmp_path):
     run = tmp_path / "run"
     left, killed = hosts(run)
