@@ -4,7 +4,8 @@ import functools
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Integer
+import optax
+from jaxtyping import Array, Bool, Float, Integer, UInt32
 
 MAX_PIXELS = 92_681  # beyond it the number of pairs of pixels leaves 32 bits
 
@@ -29,14 +30,11 @@ def adjusted_rand_index(
     Pairs of pixels are counted in integers, so that the result is exact to float32's last digits.
     Raises a `ValueError` above 92,681 pixels an image, where they would overflow.
     """
-    batch, pixels = true.shape[0], true[0].size
+    pixels = true[0].size
     if pixels > MAX_PIXELS:
         raise ValueError(f"At most {MAX_PIXELS} pixels an image, got {pixels}.")
-    true, pred = true.reshape(batch, pixels), pred.reshape(batch, pixels)
-    counted = ~jnp.isin(true, jnp.asarray(ignore, true.dtype))
-    rows = jax.nn.one_hot(jnp.where(counted, true, -1), num_true, dtype=jnp.float32)
-    columns = jax.nn.one_hot(pred, num_pred, dtype=jnp.float32)
-    table = jnp.einsum("bni,bnj->bij", rows, columns).astype(jnp.uint32)
+    table = _contingency_table(true, pred, num_true, num_pred)
+    table = jnp.where(_is_counted(num_true, ignore)[..., None], table, 0)
 
     together = _pairs(table).sum(axis=(1, 2))
     in_true, in_pred = _pairs(table.sum(axis=2)).sum(axis=1), _pairs(table.sum(axis=1)).sum(axis=1)
@@ -49,10 +47,89 @@ def adjusted_rand_index(
     return jnp.where(agree, 1.0, 2 * (a * d - b * c) / jnp.where(agree, 1.0, chance))
 
 
+def _contingency_table(
+    true: Integer[Array, "b *pixels"],
+    pred: Integer[Array, "b *pixels"],
+    num_true: int,
+    num_pred: int,
+) -> UInt32[Array, "b i j"]:
+    """Return how many pixels have a true label and a predicted one, for each two of them."""
+    true, pred = (labels.reshape(len(labels), -1).astype(jnp.int32) for labels in (true, pred))
+    valid = (true >= 0) & (true < num_true) & (pred >= 0) & (pred < num_pred)
+    cells = num_true * num_pred
+    cell = jnp.where(valid, true * num_pred + pred, cells)
+    zeros = jnp.zeros(cells, jnp.uint32)
+    table = jax.vmap(lambda chosen: zeros.at[chosen].add(jnp.uint32(1), mode="drop"))(cell)
+    return table.reshape(-1, num_true, num_pred)
+
+
+def _is_counted(num_true: int, ignore: tuple[int, ...]) -> Bool[Array, "1 i"]:
+    return ~jnp.isin(jnp.arange(num_true), jnp.asarray(ignore, jnp.int32))[None]
+
+
 def _pairs(count: Integer[Array, "*shape"]) -> Integer[Array, "*shape"]:
     """Return count · (count - 1) / 2 without overflow of 32 bits on the way."""
     half, odd = count // 2, count % 2
     return jnp.where(odd == 1, half * count, half * (count - jnp.minimum(count, 1)))
+
+
+@functools.partial(jax.jit, static_argnames=("num_true", "num_pred", "ignore"))
+def mean_iou(
+    true: Integer[Array, "b *pixels"],
+    pred: Integer[Array, "b *pixels"],
+    num_true: int,
+    num_pred: int,
+    ignore: tuple[int, ...] = (),
+) -> Float[Array, " b"]:
+    """Return the mean intersection over union (mIoU) of objects and their segments.
+
+    One value an image: objects and segments are matched one to one such that it is largest, by the
+    Hungarian algorithm; an object without a segment counts 0. NaN for an image without objects.
+
+    - `num_true`, `num_pred`, `ignore`: as of `adjusted_rand_index`; an object is a true label that
+      is not ignored. All pixels count: a segment that reaches into the background overlaps less.
+    """
+    overlap, is_there = _overlap(true, pred, num_true, num_pred, ignore)
+
+    def matched(overlap: Float[Array, "i j"]) -> Float[Array, ""]:
+        rows, columns = optax.assignment.hungarian_algorithm(-overlap)
+        return overlap[rows, columns].sum()
+
+    return jax.vmap(matched)(overlap) / is_there.sum(axis=1, dtype=jnp.float32)
+
+
+@functools.partial(jax.jit, static_argnames=("num_true", "num_pred", "ignore"))
+def mean_best_overlap(
+    true: Integer[Array, "b *pixels"],
+    pred: Integer[Array, "b *pixels"],
+    num_true: int,
+    num_pred: int,
+    ignore: tuple[int, ...] = (),
+) -> Float[Array, " b"]:
+    """Return the mean best overlap (mBO) of objects: of each, with the segment that has the most.
+
+    As `mean_iou`, but one segment may be the best of several objects (Pont-Tuset et al. 2017).
+    """
+    overlap, is_there = _overlap(true, pred, num_true, num_pred, ignore)
+    return overlap.max(axis=2).sum(axis=1) / is_there.sum(axis=1, dtype=jnp.float32)
+
+
+def _overlap(
+    true: Integer[Array, "b *pixels"],
+    pred: Integer[Array, "b *pixels"],
+    num_true: int,
+    num_pred: int,
+    ignore: tuple[int, ...],
+) -> tuple[Float[Array, "b i j"], Bool[Array, "b i"]]:
+    """Return intersection over union of each object and segment, and whether the object is there.
+
+    It is 0 of an object that is not.
+    """
+    table = _contingency_table(true, pred, num_true, num_pred).astype(jnp.float32)
+    in_true = table.sum(axis=2)
+    union = in_true[:, :, None] + table.sum(axis=1)[:, None] - table
+    is_there = _is_counted(num_true, ignore) & (in_true > 0)
+    return jnp.where(is_there[:, :, None], table / jnp.maximum(union, 1), 0), is_there
 
 
 @jax.jit

@@ -20,11 +20,11 @@ from training import checkpoint
 from training.arguments import parse
 from training.card import command
 from training.data import load
-from training.evaluate import evaluate
 from training.prepare import plan, prepare
 from training.provenance import commit_hash, device_name
 from training.report import share
 from training.run import main
+from training.scoring import evaluate
 from training.signals import TRY_AGAIN
 from training.step import initial_state
 

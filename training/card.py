@@ -17,7 +17,7 @@ from .data import describe_data, repo_of, short_name
 from .presets import preset
 from .provenance import commit_hash, device_name
 
-METRICS = {"fg_ari": "FG-ARI", "ari": "ARI", "mse": "MSE"}
+METRICS = {"fg_ari": "FG-ARI", "ari": "ARI", "miou": "mIoU", "mbo": "mBO", "mse": "MSE"}
 
 
 def title(config: TrainConfig) -> str:
@@ -96,11 +96,11 @@ def _results(scores: dict[str, float], images: int, config: TrainConfig) -> str:
 ## Results
 
 | {names} | validation images |
-|---|---|---|---|
+|{"---|" * (len(scores) + 1)}
 | {values} | {images:,} |
 
-FG-ARI leaves the background out. This is one seed, {config.seed}; others may differ by more than
-methods do. {describe_data(config.dataset, config.data)}"""
+FG-ARI, mIoU and mBO leave the background out. This is one seed, {config.seed}; others may differ by
+more than methods do. {describe_data(config.dataset, config.data)}"""
 
 
 def _training(config: TrainConfig, seconds: float, resumed: bool, seeds: int) -> str:

@@ -12,9 +12,9 @@ from .data import Batches, Scenes
 from .devices import agree, replicate
 from .diagnostics import warning
 from .ensemble import Models
-from .evaluate import evaluate
 from .hosts import is_main
 from .runs import Run, flush
+from .scoring import evaluate
 from .signals import defer_signals, exit_status
 
 LOG_EVERY = 50  # steps

@@ -18,9 +18,9 @@ from . import pictures
 from .card import METRICS, run_card, title
 from .data import Scenes
 from .diagnostics import warning
-from .evaluate import evaluate
 from .hosts import is_main
 from .runs import Run
+from .scoring import evaluate
 
 
 def report(of: Run, model: ISA, mesh: Mesh, validation: Scenes, seconds: float, seeds: int) -> None:

@@ -22,8 +22,11 @@ def is_over(run: Path, config: TrainConfig) -> bool:
         began = json.loads((run / "train.json").read_text())
         if began | {"data": wanted["data"]} != wanted:  # there, the data has its commit
             return False
+        if has_diverged(run):
+            return True
         # The card is the last of what a run leaves.
-        return has_diverged(run) or ("final_fg_ari" in _last(run) and (run / "README.md").exists())
+        scored = {f"final_{name}" for name in METRICS} <= _last(run).keys()
+        return scored and (run / "README.md").exists()
     except (OSError, ValueError, IndexError):
         return False
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import adjusted_rand_score
 
-from training import evaluate
+from training import scoring
 from training.data import DATASETS, load
 from training.step import initial_state
 
@@ -24,12 +24,12 @@ def scenes():
 def scores(scenes, predicted, error=0.0):
     """Of a model that says this of every pixel."""
 
-    def explain(model, images, places):
+    def explain(model, images, places, seed, masks):
         assert (images.pixels == scenes.images.pixels[places % len(scenes)]).all()
         return predicted[places % len(scenes)], jnp.full(len(images), error)
 
-    with mock.patch.object(evaluate, "_explain", explain), mock.patch.object(evaluate, "BATCH", 3):
-        return evaluate.evaluate(initial_state(TINY).model, scenes, "tetrominoes")[0]
+    with mock.patch.object(scoring, "_explain", explain), mock.patch.object(scoring, "BATCH", 3):
+        return scoring.evaluate(initial_state(TINY).model, scenes, "tetrominoes")[0]
 
 
 def test_scores_are_the_means_of_scikit_learns(scenes):
@@ -63,7 +63,7 @@ def test_what_is_left_out_is_what_the_catalogue_says(scenes):
 
 def test_a_scene_is_scored_with_the_same_frames_every_time_and_its_own_picture(scenes):
     model, images = initial_state(TINY).model, scenes.images.floats()
-    first, again = (evaluate.evaluate(model, scenes, "tetrominoes")[0] for _ in range(2))
+    first, again = (scoring.evaluate(model, scenes, "tetrominoes")[0] for _ in range(2))
     assert first == again
     keys = jax.vmap(lambda place: jax.random.fold_in(jax.random.key(0), place))(jnp.arange(7))
     out = jax.jit(jax.vmap(lambda image, k: model(image, key=k)))(images, keys)

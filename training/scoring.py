@@ -1,0 +1,139 @@
+"""Scores a model on labelled scenes."""
+
+import dataclasses
+from typing import Literal
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import jax.random as jr
+import numpy as np
+from jax.sharding import Mesh
+from jaxtyping import Array, Float, Int, UInt8, UInt32
+
+from isa_eqx import ISA, Output
+from isa_eqx.metrics import (
+    adjusted_rand_index,
+    mean_best_overlap,
+    mean_iou,
+    mean_squared_error,
+)
+
+from .data import Images, Scenes, dataset
+from .devices import gather, share_out
+from .diagnostics import diagnose
+from .intervals import mean_of
+
+BATCH = 40  # images, or a few more where the devices do not divide it
+Masks = Literal["decoder", "attention"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Scored:
+    """What a model made of scenes.
+
+    - `scores`: of each image, by name: `fg_ari`, `ari`, `miou`, `mbo` and `mse`, see
+      `isa_eqx.metrics`. NaN are `miou` and `mbo` of an image without objects.
+    - `segmentations`: the slot with the largest mask at each pixel.
+    """
+
+    scores: dict[str, Float[np.ndarray, " n"]]
+    segmentations: Int[np.ndarray, "n h w"]
+
+
+def evaluate(
+    model: ISA, scenes: Scenes, name: str, mesh: Mesh | None = None
+) -> tuple[dict[str, float], dict[str, float]]:
+    """Return the means of all scores over the scenes, and what `diagnose` measures.
+
+    - `name`: of the dataset, which says what labels are background.
+    - `mesh`: devices that share the work; by default, JAX's default device does it.
+    """
+    found, slots = score(model, scenes, name, mesh), model.config.num_slots
+    means = {metric: mean_of(values) for metric, values in found.scores.items()}
+    return means, diagnose(found.segmentations, slots, scenes.labels, dataset(name).background)
+
+
+def score(
+    model: ISA,
+    scenes: Scenes,
+    name: str,
+    mesh: Mesh | None = None,
+    *,
+    masks: Masks = "decoder",
+    background: tuple[int, ...] | None = None,
+    seed: int = 0,
+) -> Scored:
+    """Return the scores of every scene.
+
+    Initial frames are random, and depend only on the seed and the place of an image among the
+    others.
+
+    - `name`, `mesh`: as of `evaluate`.
+    - `masks`: those of the decoder, or the attention of the last round, interpolated to the size of
+      the image.
+    - `background`: labels that `fg_ari`, `miou` and `mbo` leave out; by default the dataset's.
+    - `seed`: of the initial frames.
+    """
+    spec, count, size = dataset(name), len(scenes), BATCH
+    ignore = spec.background if background is None else background
+    if mesh is not None:
+        size = -(-BATCH // mesh.size) * mesh.size
+    parts = []
+    for first in range(0, count, size):
+        # Always a full batch, so that one program serves every count.
+        places = np.arange(first, first + size)
+        batch = scenes.images[places % count], places.astype(np.uint32)
+        if mesh is not None:
+            batch = share_out(batch, mesh)
+        found, errors = gather(_explain(model, *batch, np.array(seed, np.uint32), masks))
+        labels = scenes.labels[places % count]
+        compared = _compare(labels, found, spec.num_labels, model.config.num_slots, ignore)
+        parts.append((jax.device_get(compared) | {"mse": errors}, found))
+    scores, segmentations = jax.tree.map(lambda *arrays: np.concatenate(arrays)[:count], *parts)
+    return Scored(scores, segmentations)
+
+
+@eqx.filter_jit
+def _explain(
+    model: ISA,
+    images: Images,
+    places: UInt32[Array | np.ndarray, " b"],
+    seed: UInt32[Array | np.ndarray, ""],
+    masks: Masks,
+) -> tuple[Int[Array, "b h w"], Float[Array, " b"]]:
+    """Return segmentations and mean squared errors of images."""
+    floats = images.floats()
+    keys = jax.vmap(lambda place: jr.fold_in(jr.key(seed), place))(jnp.asarray(places))
+    out = jax.vmap(lambda image, key: model(image, key=key))(floats, keys)
+    segmentation = out.segmentation if masks == "decoder" else attended(model, out)
+    return segmentation, mean_squared_error(floats, out.reconstruction)
+
+
+@eqx.filter_jit
+def _compare(
+    labels: UInt8[Array | np.ndarray, "b h w"],
+    segmentations: Int[Array | np.ndarray, "b h w"],
+    num_labels: int,
+    num_slots: int,
+    ignore: tuple[int, ...],
+) -> dict[str, Float[Array, " b"]]:
+    """Return the scores of segmentations. On one device: matching would wait for all at each step.
+
+    XLA counts the pixels once for all of them.
+    """
+    both = jnp.asarray(labels, jnp.int32), jnp.asarray(segmentations), num_labels, num_slots
+    return {
+        "fg_ari": adjusted_rand_index(*both, ignore=ignore),
+        "ari": adjusted_rand_index(*both),
+        "miou": mean_iou(*both, ignore=ignore),
+        "mbo": mean_best_overlap(*both, ignore=ignore),
+    }
+
+
+def attended(model: ISA, out: Output) -> Int[Array, "b h w"]:
+    """Return the slot with the largest attention at each pixel, of a batch."""
+    grid, size = model.config.feature_size, model.config.image_size
+    shape = out.attention.shape[:2]
+    maps = jax.image.resize(out.attention.reshape(*shape, *grid), (*shape, *size), "bilinear")
+    return jnp.argmax(maps, axis=1)
