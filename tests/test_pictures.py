@@ -64,7 +64,7 @@ def panels(tmp_path):
         drawn.append(figure)
 
     with mock.patch.object(Figure, "savefig", save):
-        pictures.draw_samples(model, scenes, tmp_path / "samples.png", "a title", rows=2)
+        pictures.draw_samples(model, scenes, tmp_path / "samples.png", "a title", np.arange(2))
     (figure,) = drawn
     out = jax.jit(jax.vmap(lambda image, key: model(image, key=key)))(
         scenes.images.floats()[:2], jax.random.split(jax.random.key(0), 2)

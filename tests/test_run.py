@@ -18,7 +18,7 @@ import safetensors.numpy
 from isa_eqx import ISA
 from training import checkpoint
 from training.arguments import parse
-from training.card import command
+from training.card import METRICS, command
 from training.data import load
 from training.prepare import plan, prepare
 from training.provenance import commit_hash, device_name
@@ -103,7 +103,7 @@ def test_its_scores_are_of_the_model_that_it_leaves_on_all_of_validation(whole):
     validation = load("tetrominoes", "validation")
     scores, _ = evaluate(ISA.from_pretrained(run), validation, "tetrominoes")
     assert len(validation) == records[-1]["images"] == 1000
-    for name, label in (("fg_ari", "FG-ARI"), ("ari", "ARI"), ("mse", "MSE")):
+    for name, label in METRICS.items():
         np.testing.assert_allclose(scores[name], records[-1][f"final_{name}"], rtol=1e-3, atol=1e-4)
         assert re.search(rf"^ +{label} +{records[-1][f'final_{name}']:.4f}$", said, re.MULTILINE)
     looks = [record["step"] for record in records if "validation_ari" in record]
@@ -143,9 +143,9 @@ def test_its_card_holds_its_figures(whole):
     lines = (run / "metrics.jsonl").read_text().splitlines()
     trained, final = map(json.loads, lines[-2:])
     results = {result.metric_type: result for result in card.data.eval_results}
-    assert results.keys() == {"fg_ari", "ari", "mse"}
+    assert results.keys() == {"fg_ari", "ari", "miou", "mbo", "mse"}
     named = [(name, result.metric_name) for name, result in results.items()]
-    assert named == [("fg_ari", "FG-ARI"), ("ari", "ARI"), ("mse", "MSE")]
+    assert named == [*METRICS.items()]
     for name, result in results.items():
         assert result.metric_value == final[f"final_{name}"]
         assert result.dataset_args == {"images": final["images"]}

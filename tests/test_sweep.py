@@ -84,7 +84,7 @@ def test_a_seed_that_diverged_is_a_row_without_scores(finished, tmp_path, monkey
     out = shutil.copytree(finished, tmp_path / "sweep")
     (out / "sa-16" / "seed4" / DIVERGED).write_text("gradient_norm is nan at step 3")
     assert trained(out, monkeypatch) == []
-    assert "sa,16,4,,,,\n" in (out / "sweep.csv").read_text()
+    assert "sa,16,4,,,,,,\n" in (out / "sweep.csv").read_text()
     assert ", diverged | " in (out / "sweep.md").read_text()
 
 

@@ -5,6 +5,7 @@ Options and their help are made from the two dataclasses, and the defaults are t
 
 import argparse
 import dataclasses
+import itertools
 import shlex
 import sys
 from collections.abc import Sequence
@@ -99,7 +100,7 @@ def parse(words: Sequence[str] | None = None) -> Arguments:
 def _completed(words: Sequence[str]) -> list[str]:
     """Return the words with `--resume` alone as `--resume yes`."""
     found: list[str] = []
-    for word, following in zip(words, [*words[1:], "--"], strict=True):
+    for word, following in itertools.pairwise([*words, "--"]):
         found += [word, "yes"] if word == "--resume" and following.startswith("-") else [word]
     return found
 

@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
+from jaxtyping import Int
 
 from hub import atomic_file
 from isa_eqx import ISA, Frame, ISAConfig
@@ -16,8 +18,20 @@ from .data import Scenes
 from .data.gallery import COLOURS, draw_axes
 
 
-def draw_samples(model: ISA, scenes: Scenes, path: Path, title: str, rows: int = 6) -> None:
+def draw_samples(
+    model: ISA,
+    scenes: Scenes,
+    path: Path,
+    title: str,
+    chosen: Int[np.ndarray, " r"] | None = None,
+    notes: Sequence[str] = (),
+) -> None:
     """Draw scenes, a row each: input, reconstruction, segmentation, labels, and every slot.
+
+    With the initial frames that they are scored with.
+
+    - `chosen`: their places among the scenes; by default the first six.
+    - `notes`: a text for each row.
 
     A slot is drawn as its reconstruction times its mask, with its frame as a cross: at its
     position, and for a variant with scales along the frame's axes, as long as the scale.
@@ -25,11 +39,11 @@ def draw_samples(model: ISA, scenes: Scenes, path: Path, title: str, rows: int =
     from matplotlib.colors import to_rgb
     from matplotlib.figure import Figure
 
-    scenes = scenes[:rows]
-    rows, images = len(scenes), scenes.images.floats()
-    out = jax.jit(jax.vmap(lambda image, key: model(image, key=key)))(
-        images, jr.split(jr.key(0), rows)
-    )
+    chosen = np.arange(min(6, len(scenes))) if chosen is None else chosen
+    scenes, rows = scenes[chosen], len(chosen)
+    images = scenes.images.floats()
+    keys = jax.vmap(lambda place: jr.fold_in(jr.key(0), place))(jnp.asarray(chosen, jnp.uint32))
+    out = jax.jit(jax.vmap(lambda image, key: model(image, key=key)))(images, keys)
     palette = np.array([to_rgb(c) for c in COLOURS])
     slots = model.config.num_slots
     names = ["input", "reconstruction", "predicted", "true"] + [f"slot {k}" for k in range(slots)]
@@ -50,6 +64,8 @@ def draw_samples(model: ISA, scenes: Scenes, path: Path, title: str, rows: int =
             axis.imshow(np.clip(pictures[row], 0, 1), interpolation="nearest")
             axis.set_xticks([])
             axis.set_yticks([])
+            if notes and column == 0:
+                axis.set_ylabel(notes[row], fontsize=8)
             if row == 0:
                 axis.set_title(name, fontsize=9)
             slot = column - len(names) + slots

@@ -11,7 +11,7 @@ import numpy as np
 from jax.sharding import Mesh
 from jaxtyping import Array, Float, Int, UInt8, UInt32
 
-from isa_eqx import ISA, Output
+from isa_eqx import ISA, ISAConfig
 from isa_eqx.metrics import (
     adjusted_rand_index,
     mean_best_overlap,
@@ -106,7 +106,7 @@ def _explain(
     floats = images.floats()
     keys = jax.vmap(lambda place: jr.fold_in(jr.key(seed), place))(jnp.asarray(places))
     out = jax.vmap(lambda image, key: model(image, key=key))(floats, keys)
-    segmentation = out.segmentation if masks == "decoder" else attended(model, out)
+    segmentation = out.segmentation if masks == "decoder" else attended(out.attention, model.config)
     return segmentation, mean_squared_error(floats, out.reconstruction)
 
 
@@ -131,9 +131,8 @@ def _compare(
     }
 
 
-def attended(model: ISA, out: Output) -> Int[Array, "b h w"]:
-    """Return the slot with the largest attention at each pixel, of a batch."""
-    grid, size = model.config.feature_size, model.config.image_size
-    shape = out.attention.shape[:2]
-    maps = jax.image.resize(out.attention.reshape(*shape, *grid), (*shape, *size), "bilinear")
-    return jnp.argmax(maps, axis=1)
+def attended(attention: Float[Array, "b k n"], config: ISAConfig) -> Int[Array, "b h w"]:
+    """Return the slot with the largest attention at each pixel, which is between cells."""
+    (height, width), shape = config.image_size, attention.shape[:2]
+    maps = attention.reshape(*shape, *config.feature_size)
+    return jnp.argmax(jax.image.resize(maps, (*shape, height, width), "bilinear"), axis=1)

@@ -47,7 +47,7 @@ class Scenes:
     def __len__(self) -> int:
         return len(self.images)
 
-    def __getitem__(self, chosen: slice) -> "Scenes":
+    def __getitem__(self, chosen: slice | Int[np.ndarray, " b"]) -> "Scenes":
         poses = jax.tree.map(lambda array: array[chosen], self.poses)
         return Scenes(self.images[chosen], self.labels[chosen], poses)
 
