@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from benchmarks import attention, curves, data, drawing, sampling, scenes, step
+from benchmarks import attention, curves, data, drawing, metrics, sampling, scenes, step
 from benchmarks.arguments import Options
 from benchmarks.forms import largest_difference
 from benchmarks.measure import costs, flops
@@ -175,3 +175,10 @@ def test_sampling_by_importance_is_held_against_an_even_draw():
     even, ours = (re.findall(r"[\d.]+", line) for line in said[3:])
     assert even[:2] == ["1.00", "1.00"] and float(ours[0]) < 0.5
     assert all(float(off) < 2 for off in (*even[2:], *ours[2:]))
+
+
+def test_scores_in_batches_and_in_a_loop_are_the_same(capsys):
+    metrics.main(images=43, size=12, slots=4, repeats=1)
+    said = capsys.readouterr().out
+    assert said.startswith("43 images of 12×12, 4 slots; ")
+    assert float(re.search(r"largest difference of a score (\S+)\n", said)[1]) < 1e-6

@@ -88,7 +88,7 @@ def score(
             batch = share_out(batch, mesh)
         found, errors = gather(_explain(model, *batch, np.array(seed, np.uint32), masks))
         labels = scenes.labels[places % count]
-        compared = _compare(labels, found, spec.num_labels, model.config.num_slots, ignore)
+        compared = compare(labels, found, spec.num_labels, model.config.num_slots, ignore)
         parts.append((jax.device_get(compared) | {"mse": errors}, found))
     scores, segmentations = jax.tree.map(lambda *arrays: np.concatenate(arrays)[:count], *parts)
     return Scored(scores, segmentations)
@@ -111,7 +111,7 @@ def _explain(
 
 
 @eqx.filter_jit
-def _compare(
+def compare(
     labels: UInt8[Array | np.ndarray, "b h w"],
     segmentations: Int[Array | np.ndarray, "b h w"],
     num_labels: int,
