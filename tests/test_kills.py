@@ -1,5 +1,6 @@
 """A run that is killed at any moment, again and again, ends with the weights of one that is not."""
 
+import math
 import os
 import random
 import subprocess
@@ -12,9 +13,10 @@ from training import checkpoint
 
 from .test_seeds import SMALL
 
-KILLS, STEPS = 20, 300
+KILLS, SAVES, EVERY = 20, 4, 4
+STEPS = (KILLS + 5) * SAVES * EVERY  # more than they come to, however fast the machine is
 LONGEST = 6  # seconds: about twice what it takes to start
-WORDS = [*SMALL, "--steps", str(STEPS), "--eval-every", "4"]
+WORDS = [*SMALL, "--steps", str(STEPS), "--eval-every", str(EVERY)]
 
 
 @pytest.fixture
@@ -43,10 +45,10 @@ def unfinished(run):
     return set(run.glob("checkpoints/.step-*"))
 
 
-def kill(process, run, delay=0.0, saves=0):
+def kill(process, run, delay, saves):
     """Kill it that many seconds after its start, or as soon as so many saves have begun."""
     old, begun, end = unfinished(run), set(), time.monotonic() + delay
-    while time.monotonic() < end or len(begun) < saves:
+    while time.monotonic() < end and len(begun) < saves:
         assert process.poll() is None, process.communicate()
         begun |= unfinished(run) - old
         time.sleep(1e-3)
@@ -62,9 +64,9 @@ def test_killed_at_twenty_moments_it_ends_with_the_same_weights(start, tmp_path)
     draw, torn, steps = random.Random(0), 0, []
     for number in range(KILLS):
         if number % 2:
-            kill(start(run), run, saves=draw.randint(1, 4))
+            kill(start(run), run, math.inf, draw.randint(1, SAVES))
         else:
-            kill(start(run), run, delay=draw.uniform(0, LONGEST))
+            kill(start(run), run, draw.uniform(0, LONGEST), SAVES)
         torn += bool(unfinished(run))
         steps += [int(path.name[5:]) for path in checkpoint.list_checkpoints(run)[-1:]]
     finish(start(run))
