@@ -87,7 +87,8 @@ def mean_iou(
     Hungarian algorithm; an object without a segment counts 0. NaN for an image without objects.
 
     - `num_true`, `num_pred`, `ignore`: as of `adjusted_rand_index`; an object is a true label that
-      is not ignored. All pixels count: a segment that reaches into the background overlaps less.
+      is not ignored. Pixels of ignored labels count in the union: a segment that reaches into the
+      background overlaps less.
     """
     overlap, is_there = _overlap(true, pred, num_true, num_pred, ignore)
 

@@ -106,6 +106,8 @@ def test_attention_gives_each_pixel_to_the_slot_that_attends_to_it():
         (("{other}", "--dataset", "tetromino"), "Unknown dataset 'tetromino'"),
         (("{other}", "--split", "dev"), "Unknown split 'dev'; valid ones are train, validation"),
         (("{other}", "--background", "sky"), "must be labels such as 0,1, got 'sky'"),
+        (("{other}", "--background", "5"), "must be labels below 4, got '5'"),
+        (("{other}", "--out", "{full}/scores.json"), "is no folder; name another one with --out"),
         (("{other}", "--images", "0"), "count must be at least 1, got 0"),
         (("{other}", "--seeds-of-frames", "0"), "must be at least 1, got 0"),
         (("{other}", "--protocol", "published", "--images", "9"), "says what --images is; leave"),

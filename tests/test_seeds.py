@@ -112,6 +112,24 @@ def test_a_program_whose_seeds_have_all_diverged_says_so_and_is_not_run_again(
         assert json.loads((group / "summary.json").read_text())["scores"] == {"2": None, "4": None}
     said = capsys.readouterr().out
     assert "Seed 4 has diverged, and is left as it is" in said and "0 of 2 seeds" in said
+    monkeypatch.undo()
+    alone = ["--seed", "4", "--data-seed", "0", "--out", str(group / "seed4")]
+    shutil.rmtree(group / "seed4" / "checkpoints")
+    recipe = parse([*SMALL, *alone]).recipe
+    checkpoint.save(group / "seed4", initial_state(recipe), recipe, 0.0)
+    main(parse([*SMALL, *alone, "--resume"]))
+    assert not has_diverged(group / "seed4")
+
+
+def test_a_seed_that_has_not_begun_does_not_take_the_others_back(tmp_path):
+    group = ["--out", str(tmp_path), "--resume", "auto"]
+    for run in split_seeds(parse([*SMALL, "--seeds", "2,4", *group])):
+        state = dataclasses.replace(initial_state(run.recipe), step=jnp.asarray(3))
+        (run.output.out / "train.json").parent.mkdir()
+        (run.output.out / "train.json").write_text(json.dumps(run.recipe.to_dict()))
+        checkpoint.save(run.output.out, state, run.recipe, 0.0)
+    with pytest.raises(SystemExit, match="of the seeds, 2, 4 have begun and 7 have not; finish"):
+        main(parse([*SMALL, "--seeds", "2,4,7", *group]))
 
 
 def test_a_command_leaves_a_run_of_each_seed_that_is_what_it_is_alone(tmp_path, capsys):

@@ -7,6 +7,7 @@ import shutil
 import pytest
 
 from training import sweep
+from training.arguments import parse
 from training.prepare import folder, prepare, split_seeds
 from training.seeds import DIVERGED, mark_as_diverged
 
@@ -80,6 +81,13 @@ def test_results_of_other_steps_or_seeds_are_not_taken_for_finished(finished, tm
     assert len({row["mse"] for row in rows}) == 4
 
 
+def test_results_on_other_data_are_not_taken_for_finished(finished, tetrominoes):
+    for data, is_finished in (("procedural", True), (str(tetrominoes), False)):
+        out = ["--resume", "auto", "--out", str(finished / "sa-16"), "--variant", "sa"]
+        group = parse([*SMALL, *out, "--seeds", "2,4", "--data", data])
+        assert sweep.is_finished(group) == is_finished
+
+
 def test_a_seed_that_diverged_is_a_row_without_scores(finished, tmp_path, monkeypatch):
     out = shutil.copytree(finished, tmp_path / "sweep")
     (out / "sa-16" / "seed4" / DIVERGED).write_text("gradient_norm is nan at step 3")
@@ -102,6 +110,8 @@ def test_a_sweep_goes_on_after_a_group_whose_seeds_have_all_diverged(
         raise SystemExit("error: training has diverged with all seeds.")
 
     monkeypatch.setattr(sweep, "train", diverge)
+    with pytest.raises(SystemExit, match="diverged with all seeds of all variants"):
+        sweep.main([*words(out), "--variants", "sa"])
     sweep.main(words(out))
     assert "| `sa` | 16 | diverged, diverged | – | 0 of 2 |" in (out / "sweep.md").read_text()
     assert "isa-t,16,4,0." in (out / "sweep.csv").read_text()

@@ -39,6 +39,12 @@ def list_checkpoints(run: Path) -> list[Path]:
     return sorted(_folder(run).glob("step-*"))
 
 
+def last_step(run: Path) -> int | None:
+    """Return the step of the newest checkpoint of a run, `None` if there is none."""
+    found = list_checkpoints(run)
+    return int(found[-1].name.partition("-")[2]) if found else None
+
+
 def common_step(runs: Sequence[Path]) -> int:
     """Return the last step that all runs have a checkpoint of. Raises a `ValueError` without one.
 

@@ -14,7 +14,7 @@ from jaxtyping import Float
 import hub
 from isa_eqx import ISA, check_choice
 
-from .data import DATASETS, Scenes, default_source, load, short_name
+from .data import DATASETS, Scenes, dataset, default_source, load, short_name
 from .pictures import draw_samples
 from .provenance import commit_hash, device_name
 from .run import exit_with_message
@@ -83,7 +83,9 @@ def main(words: Sequence[str] | None = None) -> None:
             draw_extremes(
                 model, scenes[model.config.image_size], scores[name]["fg_ari"], path, name
             )
-        write(options.out, "scores.json", json.dumps(record, indent=2) + "\n")
+        # JSON has no NaN.
+        plain = json.loads(json.dumps(record), parse_constant=lambda _: None)
+        write(options.out, "scores.json", json.dumps(plain, indent=2) + "\n")
         print(f"In {options.out}: {', '.join(sorted(f.name for f in options.out.iterdir()))}")
 
 
@@ -101,6 +103,11 @@ def check(options: Evaluation) -> None:
         raise ValueError(f"--seeds-of-frames must be at least 1, got {options.seeds_of_frames}.")
     if not all(word.isdecimal() for word in (options.background or "0").split(",")):
         raise ValueError(f"--background must be labels such as 0,1, got {options.background!r}.")
+    labels = dataset(options.dataset).num_labels
+    if any(int(word) >= labels for word in (options.background or "0").split(",")):
+        raise ValueError(f"--background must be labels below {labels}, got {options.background!r}.")
+    if options.out is not None and options.out.exists() and not options.out.is_dir():
+        raise ValueError(f"{options.out} is no folder; name another one with --out.")
     if options.out is not None and (options.out / "scores.json").exists():
         raise ValueError(f"{options.out} has scores already; name another folder with --out.")
 

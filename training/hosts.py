@@ -18,6 +18,7 @@ from jax.experimental import multihost_utils
 from .roll_call import roll_call
 
 JOIN_TIMEOUT = 300.0  # seconds
+LOST = ("Gloo", "NCCL", "UNAVAILABLE", "oordination service")  # in errors of such an exchange
 
 
 @dataclasses.dataclass(frozen=True)
@@ -90,14 +91,16 @@ def _check_port(coordinator: str) -> None:
 def exit_if_one_is_lost(advice: str) -> Iterator[None]:
     """End the program with one sentence, and this advice, if an exchange with other hosts fails.
 
-    Where it waits for a lost host instead of failing, JAX ends the program after 30 seconds.
+    A checkpoint that is being written then is not finished. If host 0 is lost, or where an exchange
+    waits instead of failing, JAX may end the program first, within 30 seconds and by its own words.
     """
     try:
         yield
     except jax.errors.JaxRuntimeError as error:
-        if jax.process_count() == 1 or "RESOURCE_EXHAUSTED" in str(error):
+        if jax.process_count() == 1 or not any(sign in str(error) for sign in LOST):
             raise
         reason = str(error).splitlines()[0]
+        sys.stdout.flush()
         print(
             f"\nerror: host {jax.process_index()} has lost another host ({reason}); its log says "
             f"why. {advice}",

@@ -19,7 +19,7 @@ from .loop import train
 from .prepare import folder, plan
 from .report import ensure_repo, report, share
 from .runs import Plan, start
-from .seeds import has_diverged
+from .seeds import clear_divergence, has_diverged
 from .step import TrainState, initial_state
 from .summary import is_over, scores_of, summarise
 from .trackers import library_of, make_tracker
@@ -39,6 +39,7 @@ def main(arguments: Arguments) -> None:
             what = title(config) if alone else f"{title(config)} and on, {len(everything)} seeds"
             print(f"{what}: {describe_data(config.dataset, config.data)}", flush=True)
         plans = [one for one in everything if alone or not left_out(one)]
+        check_together(plans)
         states, seconds = first_states(plans)
     lost = f"Then continue, on every host:\n  {resume_command()}"
     with exit_with_message(NonFiniteError, ValueError, OSError), exit_if_one_is_lost(lost):
@@ -47,10 +48,12 @@ def main(arguments: Arguments) -> None:
         if not alone:
             scores = {one.config.seed: scores_of(one.folder) for one in everything}
             summarise(folder(arguments), scores)
+        elif is_main():  # also if it was one of several that had diverged
+            clear_divergence(plans[0].folder)
     for one in everything:
         if one.repo and is_main() and not has_diverged(one.folder):
             share(one.folder, one.repo)
-    if all(has_diverged(one.folder) for one in everything):
+    if not alone and all(has_diverged(one.folder) for one in everything):
         sys.exit("error: training has diverged with all seeds.")
 
 
@@ -87,6 +90,21 @@ def left_out(plan: Plan) -> bool:
         ended = "diverged" if has_diverged(plan.folder) else "been trained"
         print(f"Seed {plan.config.seed} has {ended}, and is left as it is: {plan.folder}")
     return over
+
+
+def check_together(plans: Sequence[Plan]) -> None:
+    """Raise a `ValueError` if some runs have begun and others have not.
+
+    All would go on from where the last one is: they would lose what they have learnt.
+    """
+    steps = {one.config.seed: checkpoint.last_step(one.folder) for one in plans}
+    begun = [str(seed) for seed, step in steps.items() if step]
+    new = [str(seed) for seed, step in steps.items() if step is None]
+    if begun and new:
+        raise ValueError(
+            f"of the seeds, {', '.join(begun)} have begun and {', '.join(new)} have not; finish "
+            "the first, leaving the others out of --seeds, then add these."
+        )
 
 
 def first_states(plans: Sequence[Plan]) -> tuple[list[TrainState], float]:

@@ -47,6 +47,11 @@ def mark_as_diverged(run: Path, why: str) -> None:
         temporary.write_text(f"{why}\n")
 
 
+def clear_divergence(run: Path) -> None:
+    """Forget that a run was left by the others, as it has come to its end alone."""
+    (run / DIVERGED).unlink(missing_ok=True)
+
+
 def has_diverged(run: Path) -> bool:
     """Return whether a seed's run has been left by the others."""
     return (run / DIVERGED).exists()

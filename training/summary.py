@@ -1,5 +1,6 @@
 """The scores that runs have left; of several seeds: all of them, median, worst and best."""
 
+import dataclasses
 import json
 import statistics
 from collections.abc import Mapping, Sequence
@@ -10,6 +11,7 @@ import hub
 
 from .card import METRICS
 from .config import TrainConfig
+from .prepare import resolve_data
 from .seeds import has_diverged
 
 BOUND = 0.9  # FG-ARI
@@ -17,10 +19,10 @@ BOUND = 0.9  # FG-ARI
 
 def is_over(run: Path, config: TrainConfig) -> bool:
     """Return whether a run of this recipe has come to its end, or has diverged."""
-    wanted = json.loads(json.dumps(config.to_dict()))
+    data = resolve_data(run, config, resumed=True)  # with the commit that it began with
+    wanted = json.loads(json.dumps(dataclasses.replace(config, data=data).to_dict()))
     try:
-        began = json.loads((run / "train.json").read_text())
-        if began | {"data": wanted["data"]} != wanted:  # there, the data has its commit
+        if json.loads((run / "train.json").read_text()) != wanted:
             return False
         if has_diverged(run):
             return True

@@ -75,6 +75,8 @@ def main(words: Sequence[str] | None = None) -> None:
         with hub.atomic_file(sweep.out / name) as temporary:
             temporary.write_text(text)
     print(f"\n{table}")
+    if all(row["fg_ari"] is None for row in rows):
+        sys.exit("error: training has diverged with all seeds of all variants and sizes.")
     try:
         draw_sweep(rows, sweep.out / "sweep.png", _title(groups[0].recipe))
     except ModuleNotFoundError as missing:

@@ -45,7 +45,10 @@ def format_table(summary: Mapping[str, Any]) -> str:
         cells = [f"{s['mean']:.3f} [{s['low']:.3f}, {s['high']:.3f}]" for s in found.values()]
         lines.append(f"| `{name}` | {' | '.join(cells)} |")
     for group in summary["seeds"]:
-        what = f"median of {len(group['models'])} seeds (range)"
+        first, *others = group["models"]
+        folders = {str(Path(name).parent) for name in group["models"]}
+        where = folders.pop() if len(folders) == 1 else f"{first}` and `{'`, `'.join(others)}"
+        what = f"`{where}`: median of {len(group['models'])} seeds (range)"
         cells = [
             "{median:.3f} ({lowest:.3f} to {highest:.3f})".format(**group[metric])
             for metric in METRICS
