@@ -80,9 +80,8 @@ def main(words: Sequence[str] | None = None) -> None:
         write(options.out, "scores.md", table)
         for place, (name, model) in enumerate(models.items()):
             path = options.out / f"{place}-{Path(name).name}.png"
-            draw_extremes(
-                model, scenes[model.config.image_size], scores[name]["fg_ari"], path, name
-            )
+            of_size, values = scenes[model.config.image_size], scores[name]["fg_ari"]
+            draw_extremes(model, of_size, values, path, f"{name}: {pictured(options)}")
         # JSON has no NaN.
         plain = json.loads(json.dumps(record), parse_constant=lambda _: None)
         write(options.out, "scores.json", json.dumps(plain, indent=2) + "\n")
@@ -154,13 +153,20 @@ def describe(options: Evaluation, images: int) -> str:
 
 
 def draw_extremes(
-    model: ISA, scenes: Scenes, values: Float[np.ndarray, " n"], path: Path, name: str
+    model: ISA, scenes: Scenes, values: Float[np.ndarray, " n"], path: Path, title: str
 ) -> None:
     """Draw the three images with the lowest FG-ARI, then the three with the highest."""
     order = np.argsort(values, kind="stable")
     chosen = np.concatenate([order[:3], order[3:][-3:]])
     notes = [f"image {row}\nFG-ARI {values[row]:.2f}" for row in chosen]
-    draw_samples(model, scenes, path, f"{name}: hardest and easiest images", chosen, notes)
+    draw_samples(model, scenes, path, title, chosen, notes)
+
+
+def pictured(options: Evaluation) -> str:
+    """Return what a picture shows, which may not be all that was scored."""
+    as_scored = options.masks == "decoder" and options.seeds_of_frames == 1
+    drawn = "" if as_scored else " (drawn: the decoder's masks, from the first initial frames)"
+    return f"hardest and easiest images{drawn}"
 
 
 def write(folder: Path, name: str, text: str) -> None:

@@ -36,8 +36,7 @@ def train(
     validation images are scored and a checkpoint is saved. If a signal asks any host to stop, a
     checkpoint is saved and the program ends.
 
-    One of several runs that diverges is left as its last checkpoint has it, and the others go on.
-    Raises a `NonFiniteError` for a run that is alone.
+    If one of several diverges, the others go on. One that is alone raises a `NonFiniteError`.
 
     - `runs`: one for each of the models, which have the same number of steps.
     - `first`: the step that they are at.
