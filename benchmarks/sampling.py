@@ -31,7 +31,7 @@ IMAGES, DRAWS = 16, 500
 class FixedFrames(Symmetry):
     """A symmetry with given initial frames, so that only the sampling is random."""
 
-    is_invariant = True
+    fields = ("position", "scale", "rotation")
     inner: Symmetry
     frames: Frame
 

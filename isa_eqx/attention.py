@@ -54,7 +54,7 @@ class SlotAttention(eqx.Module):
         self.gru = gru(size, size, key=gru_key)
         self.mlp = MLP(size, config.hidden_size, key=mlp_key)
         self.grid_encoder = (
-            GridEncoder(size, config.hidden_size, key=grid_key) if symmetry.is_invariant else None
+            GridEncoder(size, config.hidden_size, key=grid_key) if symmetry.fields else None
         )
         self.symmetry = symmetry
         self.num_rounds = config.num_rounds

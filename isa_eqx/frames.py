@@ -31,12 +31,15 @@ class Frame(eqx.Module):
         shift: ArrayLike | Sequence[Any] = (0, 0),
         scale: ArrayLike | Sequence[Any] = 1,
         angle: ArrayLike | Sequence[Any] = 0,
+        around: ArrayLike | Sequence[Any] = (0, 0),
     ) -> "Frame":
         """Return these frames after the plane has been scaled, then turned, then shifted.
 
         - `shift`: (y, x), in grid units.
-        - `scale`: one factor, or two along (y, x), away from the image's centre.
-        - `angle`: in radians from x towards y, around the image's centre.
+        - `scale`: one factor, or two along (y, x).
+        - `angle`: in radians from x towards y.
+        - `around`: the (y, x) that scaling and turning leave where it is; by default the image's
+          centre. With `around=frames.position`, each object is scaled and turned in its place.
 
         Each is one value for all frames, or an array with a value for each. Decoding with the
         returned frames paints the same objects there. A frame's axes stay at right angles, so
@@ -45,11 +48,13 @@ class Frame(eqx.Module):
         """
         pairs, singles = self.position.shape, self.position.shape[:-1]
         by = self._for_each("shift", shift, pairs, ((2,), pairs))
+        fixed = self._for_each("around", around, pairs, ((2,), pairs))
         factor = self._for_each("scale", scale, pairs, ((), (2,), pairs))
         turn = rotation_matrix(self._for_each("angle", angle, singles, ((), singles)))
-        there = rotated((factor * self.position)[..., None, :], jnp.swapaxes(turn, -2, -1))
+        arm = factor * (self.position - fixed)
+        there = rotated(arm[..., None, :], jnp.swapaxes(turn, -2, -1))
         return Frame(
-            position=there[..., 0, :] + by,
+            position=there[..., 0, :] + fixed + by,
             scale=factor * self.scale,
             rotation=jnp.matmul(turn, self.rotation, precision="highest"),
         )

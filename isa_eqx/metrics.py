@@ -5,7 +5,7 @@ import functools
 import jax
 import jax.numpy as jnp
 import optax
-from jaxtyping import Array, Bool, Float, Integer, UInt32
+from jaxtyping import Array, Bool, Float, Int32, Integer, UInt32
 
 MAX_PIXELS = 92_681  # beyond it the number of pairs of pixels leaves 32 bits
 
@@ -83,20 +83,41 @@ def mean_iou(
 ) -> Float[Array, " b"]:
     """Return the mean intersection over union (mIoU) of objects and their segments.
 
-    One value an image: objects and segments are matched one to one such that it is largest, by the
-    Hungarian algorithm; an object without a segment counts 0. NaN for an image without objects.
+    One value an image: the mean over objects of what `match_objects` returns. NaN for an image
+    without objects.
+
+    - `num_true`, `num_pred`, `ignore`: as of `match_objects`.
+    """
+    _, overlap = match_objects(true, pred, num_true, num_pred, ignore)
+    return _mean_over_objects(overlap)
+
+
+@functools.partial(jax.jit, static_argnames=("num_true", "num_pred", "ignore"))
+def match_objects(
+    true: Integer[Array, "b *pixels"],
+    pred: Integer[Array, "b *pixels"],
+    num_true: int,
+    num_pred: int,
+    ignore: tuple[int, ...] = (),
+) -> tuple[Int32[Array, "b i"], Float[Array, "b i"]]:
+    """Return the segment of each true label, and their intersection over union.
+
+    Objects and segments are matched one to one such that the sum of the latter is largest, by the
+    Hungarian algorithm. An object without a segment has -1 and 0, what is no object -1 and NaN.
 
     - `num_true`, `num_pred`, `ignore`: as of `adjusted_rand_index`; an object is a true label that
-      is not ignored. Pixels of ignored labels count in the union: a segment that reaches into the
-      background overlaps less.
+      the image has and that is not ignored. Pixels of ignored labels count in the union: a segment
+      that reaches into the background overlaps less.
     """
     overlap, is_there = _overlap(true, pred, num_true, num_pred, ignore)
 
-    def matched(overlap: Float[Array, "i j"]) -> Float[Array, ""]:
+    def matched(overlap: Float[Array, "i j"]) -> tuple[Int32[Array, " i"], Float[Array, " i"]]:
         rows, columns = optax.assignment.hungarian_algorithm(-overlap)
-        return overlap[rows, columns].sum()
+        segment = jnp.full(num_true, -1).at[rows].set(columns)
+        return segment, jnp.zeros(num_true).at[rows].set(overlap[rows, columns])
 
-    return jax.vmap(matched)(overlap) / is_there.sum(axis=1, dtype=jnp.float32)
+    segment, found = jax.vmap(matched)(overlap)
+    return jnp.where(found > 0, segment, -1), jnp.where(is_there, found, jnp.nan)
 
 
 @functools.partial(jax.jit, static_argnames=("num_true", "num_pred", "ignore"))
@@ -112,7 +133,14 @@ def mean_best_overlap(
     As `mean_iou`, but one segment may be the best of several objects (Pont-Tuset et al. 2017).
     """
     overlap, is_there = _overlap(true, pred, num_true, num_pred, ignore)
-    return overlap.max(axis=2).sum(axis=1) / is_there.sum(axis=1, dtype=jnp.float32)
+    return _mean_over_objects(jnp.where(is_there, overlap.max(axis=2), jnp.nan))
+
+
+def _mean_over_objects(values: Float[Array, "b i"]) -> Float[Array, " b"]:
+    """Return the mean of those that are not NaN."""
+    is_object = ~jnp.isnan(values)
+    total = jnp.where(is_object, values, 0).sum(axis=1)
+    return total / is_object.sum(axis=1, dtype=jnp.float32)
 
 
 def _overlap(

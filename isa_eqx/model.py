@@ -80,7 +80,7 @@ class ISA(AbstractPretrained):
         self.encoder = make_encoder(config, key=encoder_key)
         self.position_embedding = (
             GridEncoder(channels, config.hidden_size, key=position_key)
-            if config.learnt_grid or not kind.is_invariant
+            if config.learnt_grid or not kind.fields
             else None
         )
         self.initial_slots = jr.normal(slots_key, (config.num_slots, config.slot_size))

@@ -30,9 +30,12 @@ SCALE_UNIT = 5
 
 
 class Symmetry(eqx.Module):
-    """The group of movements under which a moved object stays the same object."""
+    """The group of movements under which a moved object stays the same object.
 
-    is_invariant: eqx.AbstractClassVar[bool]
+    - `fields`: those of a `Frame` that it uses; the others stay at the identity.
+    """
+
+    fields: eqx.AbstractClassVar[tuple[str, ...]]
 
     @abc.abstractmethod
     def initial(self, num_slots: int, dtype: DTypeLike, *, key: PRNGKeyArray | None) -> Frame:
@@ -50,7 +53,7 @@ class Symmetry(eqx.Module):
 class NoSymmetry(Symmetry):
     """Plain Slot Attention (Locatello et al. 2020): every slot sees the absolute grid."""
 
-    is_invariant = False
+    fields = ()
 
     def initial(self, num_slots: int, dtype: DTypeLike, *, key: PRNGKeyArray | None) -> Frame:
         return identity(num_slots, dtype)
@@ -68,7 +71,7 @@ class Translation(Symmetry):
     Initial positions are uniform over the image and drawn afresh from the key of every call.
     """
 
-    is_invariant = True
+    fields = ("position",)
 
     def initial(self, num_slots: int, dtype: DTypeLike, *, key: PRNGKeyArray | None) -> Frame:
         position = _random_position(num_slots, dtype, _wanted(key))
@@ -89,7 +92,7 @@ class TranslationScale(Symmetry):
     bits that also give the positions; here they are independent.
     """
 
-    is_invariant = True
+    fields = ("position", "scale")
 
     def initial(self, num_slots: int, dtype: DTypeLike, *, key: PRNGKeyArray | None) -> Frame:
         position_key, scale_key = jr.split(_wanted(key))
@@ -116,7 +119,7 @@ class TranslationScaleRotation(Symmetry):
     Initial angles are uniform within ±45°.
     """
 
-    is_invariant = True
+    fields = ("position", "scale", "rotation")
 
     def initial(self, num_slots: int, dtype: DTypeLike, *, key: PRNGKeyArray | None) -> Frame:
         position_key, scale_key, angle_key = jr.split(_wanted(key), 3)

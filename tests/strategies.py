@@ -30,7 +30,7 @@ EPSILON = float(np.finfo(np.float32).eps)
 QUARTER = np.pi / 4
 LABELS = 5
 SLOTS, SIZE = SMALL["num_slots"], SMALL["slot_size"]
-INVARIANT = [variant for variant, kind in SYMMETRIES.items() if kind.is_invariant]
+INVARIANT = [variant for variant, kind in SYMMETRIES.items() if kind.fields]
 # Taller than wide, so that attention maps have axes that float32 knows well.
 GRID = np.asarray(coordinates(7, 6), np.float64) * (1, 0.6)
 

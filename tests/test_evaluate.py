@@ -9,10 +9,13 @@ import numpy as np
 import pytest
 
 from training.data import load
+from training.edits import FOLLOWED
 from training.evaluate import main
+from training.faithfulness import measure_poses
+from training.poses import TRUE
 from training.scoring import attended, evaluate, score
 from training.step import initial_state
-from training.table import summarise
+from training.table import Column, format_table, summarise
 
 from .test_training import TINY
 
@@ -45,11 +48,11 @@ def test_its_scores_are_those_of_a_run_and_of_seeds_a_range(group, tmp_path, cap
         model = initial_state(dataclasses.replace(TINY, seed=seed)).model
         means, _ = evaluate(model, scenes, "tetrominoes")
         for metric, measured in found["models"][name].items():
-            assert measured["mean"] == pytest.approx(means[metric], rel=1e-5)
-            assert measured["low"] <= measured["mean"] <= measured["high"]
+            assert measured["value"] == pytest.approx(means[metric], rel=1e-5)
+            assert measured["low"] <= measured["value"] <= measured["high"]
     (seeds,) = found["seeds"]
     assert seeds["models"] == names[:2]
-    means = [found["models"][name]["miou"]["mean"] for name in names[:2]]
+    means = [found["models"][name]["miou"]["value"] for name in names[:2]]
     wanted = dict(median=statistics.median(means), lowest=min(means), highest=max(means))
     assert seeds["miou"] == wanted
     said, written = capsys.readouterr().out, (tmp_path / "out" / "scores.md").read_text()
@@ -83,8 +86,29 @@ def test_the_published_protocol_scores_the_first_64_validation_images(group, tmp
     model = initial_state(dataclasses.replace(TINY, seed=2)).model
     scenes = load("tetrominoes", "validation", size=TINY.model.image_size)[:64]
     means, _ = evaluate(model, scenes, "tetrominoes")
-    measured = found["models"][str(group / "other")]["ari"]["mean"]
+    measured = found["models"][str(group / "other")]["ari"]["value"]
     assert measured == pytest.approx(means["ari"], rel=1e-5)
+
+
+def test_poses_are_measured_with_what_frames_lack_in_italics(group, tmp_path):
+    found = scored(tmp_path / "out", str(group / "group"), "--poses")
+    model = initial_state(dataclasses.replace(TINY, seed=2)).model
+    scenes = load("tetrominoes", "validation", IMAGES, size=TINY.model.image_size)
+    wanted = measure_poses(model, scenes, "tetrominoes")
+    measured = found["poses"]["models"][str(group / "group/seed2")]
+    assert list(measured) == list(wanted) == [*TRUE, *FOLLOWED]
+    assert measured["found"]["value"] == pytest.approx(np.nanmean(wanted["found"]), rel=1e-5)
+    (seeds,) = found["poses"]["seeds"]
+    assert seeds["found"]["lowest"] <= seeds["found"]["median"] <= seeds["found"]["highest"]
+    table = (tmp_path / "out" / "scores.md").read_text()
+    assert all(f"| {column.title} |" in table for column in [*TRUE.values(), *FOLLOWED.values()])
+
+
+def test_in_a_table_what_was_not_measured_is_a_dash_and_what_is_aside_in_italics():
+    values = {"one": np.array([1.0, 1.0]), "two": np.full(2, np.nan), "three": np.full(2, 0.5)}
+    columns = {"one": Column("1", 1), "two": Column("2"), "three": Column("3")}
+    table = format_table(summarise({"a": values}), columns, {"a": {"two", "three"}})
+    assert table.splitlines()[2] == "| `a` | 1.0 [1.0, 1.0] | – | *0.500 [0.500, 0.500]* |"
 
 
 def test_attention_gives_each_pixel_to_the_slot_that_attends_to_it():
@@ -111,6 +135,10 @@ def test_attention_gives_each_pixel_to_the_slot_that_attends_to_it():
         (("{other}", "--images", "0"), "count must be at least 1, got 0"),
         (("{other}", "--seeds-of-frames", "0"), "must be at least 1, got 0"),
         (("{other}", "--protocol", "published", "--images", "9"), "says what --images is; leave"),
+        (
+            ("{other}", "--poses", "--data", "{full}"),
+            "needs true poses, which only scenes",
+        ),
         (("nowhere",), "'nowhere' is no folder here"),
         (("{other}", "--out", "{full}"), "has scores already; name another folder with --out"),
     ],

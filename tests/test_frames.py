@@ -164,9 +164,25 @@ def test_frames_move_by_numbers_of_any_kind(shift, scale, angle):
     np.testing.assert_array_equal(moved.scale, 2 * np.ones((3, 2)))
 
 
+def test_frames_are_scaled_and_turned_around_any_point():
+    """That is: bring the point to the centre, move, and bring it back."""
+    rng = np.random.default_rng(0)
+    turn = rotation_matrix(jnp.asarray(rng.uniform(-0.7, 0.7, 3), jnp.float32))
+    position, scale, point, shift = (jnp.asarray(x, jnp.float32) for x in rng.random((4, 3, 2)))
+    frames, movement = Frame(position, scale, turn), dict(scale=1.5, angle=0.4)
+    there = frames.moved(**movement, shift=shift, around=point)
+    step = frames.moved(shift=-point).moved(**movement).moved(shift=point + shift)
+    for ours, theirs in zip(jax.tree.leaves(there), jax.tree.leaves(step), strict=True):
+        np.testing.assert_allclose(ours, theirs, atol=1e-6)
+    in_place = frames.moved(**movement, around=frames.position)
+    np.testing.assert_array_equal(in_place.position, frames.position)
+    np.testing.assert_array_equal(in_place.scale, 1.5 * frames.scale)
+
+
 @pytest.mark.parametrize(
     ("movement", "message"),
     [
+        ({"around": (1, 2, 3)}, r"around must have shape .*, got \(3,\)"),
         ({"shift": 1}, r"shift must have shape \(2,\) or \(4, 2\), got \(\)"),
         ({"shift": (1,)}, r"shift must have shape .*, got \(1,\)"),
         ({"scale": (1, 2, 3)}, r"scale must have shape \(\) or \(2,\) or \(4, 2\), got \(3,\)"),

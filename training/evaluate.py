@@ -3,57 +3,28 @@
 import dataclasses
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any
 
 import numpy as np
 import tyro
 from jaxtyping import Float
 
 import hub
-from isa_eqx import ISA, check_choice
+from isa_eqx import ISA
 
-from .data import DATASETS, Scenes, dataset, default_source, load, short_name
+from .card import METRICS
+from .data import Scenes
+from .edits import FOLLOWED
+from .faithfulness import measure_poses
 from .pictures import draw_samples
+from .poses import TRUE, lacking
+from .protocol import PUBLISHED_IMAGES, Evaluation, check, describe, load_scenes
 from .provenance import commit_hash, device_name
 from .run import exit_with_message
-from .scoring import Masks, score
-from .table import format_table, summarise
-
-PUBLISHED_IMAGES = 64  # of its validation images, the published code scores one batch
-
-
-@dataclasses.dataclass(frozen=True)
-class Evaluation:
-    """Score models on labelled scenes, with 95 % intervals by a bootstrap over images.
-
-    Attributes:
-        models: Folders or repos of the Hugging Face Hub. Of a folder of several seeds, each is
-            scored.
-        dataset: Such as tetrominoes.
-        data: procedural, the folder of a mirror, or user/name. Default: that of the dataset.
-        split: Such as test, or clevr6_validation.
-        images: How many, from the first on. Default: all, and 1000 of procedural scenes.
-        masks: Those of the decoder, or the attention of the last round.
-        background: Labels that FG-ARI, mIoU and mBO leave out, such as 0,1,2,3. Default: the
-            dataset's.
-        seeds_of_frames: How often each image is scored, each time with other initial frames.
-        protocol: published scores what the published code does, the first 64 validation images.
-        out: Folder for scores.json, scores.md and a picture of each model's hardest and easiest
-            images. Default: nothing is written.
-    """
-
-    models: Annotated[tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="MODEL…")]
-    dataset: str
-    data: str | None = None
-    split: str = "validation"
-    images: int | None = None
-    masks: Masks = "decoder"
-    background: str | None = None
-    seeds_of_frames: int = 1
-    protocol: Literal["ours", "published"] = "ours"
-    out: Annotated[Path | None, tyro.conf.arg(metavar="FOLDER")] = None
+from .scoring import score
+from .table import Column, format_table, summarise
 
 
 def main(words: Sequence[str] | None = None) -> None:
@@ -66,12 +37,20 @@ def main(words: Sequence[str] | None = None) -> None:
         models = {name: ISA.from_pretrained(name) for name in expand(options.models)}
         sizes = dict.fromkeys(model.config.image_size for model in models.values())
         scenes = {size: load_scenes(options, size) for size in sizes}
-        scores = {}
+        scores, poses = {}, {}
         for name, model in models.items():
             print(f"Scoring {name}", file=sys.stderr)
-            scores[name] = score_model(model, scenes[model.config.image_size], options)
+            here = scenes[model.config.image_size]
+            scores[name] = score_model(model, here, options)
+            if options.poses:
+                poses[name] = measure_poses(model, here, options.dataset)
         record = summarise(scores)
-        table = f"{describe(options, len(next(iter(scenes.values()))))}\n\n{format_table(record)}"
+        scored = {metric: Column(title) for metric, title in METRICS.items()}
+        count = len(next(iter(scenes.values())))
+        table = f"{describe(options, count)}\n\n{format_table(record, scored)}"
+        if options.poses:
+            record["poses"] = summarise(poses)
+            table += f"\n{pose_tables(record['poses'], models)}"
         print(f"\n{table}", end="")
         if options.out is None:
             return
@@ -88,29 +67,6 @@ def main(words: Sequence[str] | None = None) -> None:
         print(f"In {options.out}: {', '.join(sorted(f.name for f in options.out.iterdir()))}")
 
 
-def check(options: Evaluation) -> None:
-    """Raise a `ValueError` for options that cannot be, or not together."""
-    check_choice("dataset", options.dataset, tuple(DATASETS))
-    if not options.models:
-        raise ValueError("name at least one model, a folder or a repo of the Hub.")
-    if options.protocol == "published":
-        for name in ("split", "images", "masks", "background", "seeds_of_frames"):
-            if getattr(options, name) != getattr(Evaluation, name):
-                option = name.replace("_", "-")
-                raise ValueError(f"--protocol published says what --{option} is; leave it out.")
-    if options.seeds_of_frames < 1:
-        raise ValueError(f"--seeds-of-frames must be at least 1, got {options.seeds_of_frames}.")
-    if not all(word.isdecimal() for word in (options.background or "0").split(",")):
-        raise ValueError(f"--background must be labels such as 0,1, got {options.background!r}.")
-    labels = dataset(options.dataset).num_labels
-    if any(int(word) >= labels for word in (options.background or "0").split(",")):
-        raise ValueError(f"--background must be labels below {labels}, got {options.background!r}.")
-    if options.out is not None and options.out.exists() and not options.out.is_dir():
-        raise ValueError(f"{options.out} is no folder; name another one with --out.")
-    if options.out is not None and (options.out / "scores.json").exists():
-        raise ValueError(f"{options.out} has scores already; name another folder with --out.")
-
-
 def expand(names: Sequence[str]) -> list[str]:
     """Return the names of models, with those of its seeds in place of a folder of several."""
     found = []
@@ -121,11 +77,6 @@ def expand(names: Sequence[str]) -> list[str]:
         number = sorted(seeds, key=lambda file: (len(file.parent.name), file.parent.name))
         found += [str(file.parent) for file in number] or [name]
     return list(dict.fromkeys(found))
-
-
-def load_scenes(options: Evaluation, size: tuple[int, int]) -> Scenes:
-    name, split = options.dataset, options.split
-    return load(name, split, options.images, data=options.data, size=size)
 
 
 def score_model(model: ISA, scenes: Scenes, options: Evaluation) -> dict[str, Float[Any, " n"]]:
@@ -139,17 +90,17 @@ def score_model(model: ISA, scenes: Scenes, options: Evaluation) -> dict[str, Fl
     return {name: np.mean([one.scores[name] for one in each], axis=0) for name in each[0].scores}
 
 
-def describe(options: Evaluation, images: int) -> str:
-    """Return a sentence that says what was scored."""
-    data = short_name(options.data or default_source(options.dataset))
-    parts = [f"{options.dataset} ({data})", options.split, f"{images:,} images"]
-    if options.masks == "attention":
-        parts.append("masks from attention")
-    if options.background is not None:
-        parts.append(f"background {options.background or 'none'}")
-    if options.seeds_of_frames > 1:
-        parts.append(f"{options.seeds_of_frames} seeds of initial frames")
-    return f"{', '.join(parts)}. In brackets: 95 % intervals over images."
+def pose_tables(summary: Mapping[str, Any], models: Mapping[str, ISA]) -> str:
+    """Return the poses of objects against the true ones, and what edits of frames do, as tables."""
+    attended = {name: lacking(model) for name, model in models.items()}
+    return f"""\
+Frames against the true poses of the objects found. In italics: what the variant's frames lack,
+taken from its attention.
+
+{format_table(summary, TRUE, attended)}
+Masks after an edit of their frames, of objects with room for it.
+
+{format_table(summary, FOLLOWED)}"""
 
 
 def draw_extremes(

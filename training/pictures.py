@@ -6,8 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import jax
-import jax.numpy as jnp
-import jax.random as jr
 import numpy as np
 from jaxtyping import Int
 
@@ -16,6 +14,7 @@ from isa_eqx import ISA, Frame, ISAConfig
 
 from .data import Scenes
 from .data.gallery import COLOURS, draw_axes
+from .scoring import explain
 
 
 def draw_samples(
@@ -42,8 +41,7 @@ def draw_samples(
     chosen = np.arange(min(6, len(scenes))) if chosen is None else chosen
     scenes, rows = scenes[chosen], len(chosen)
     images = scenes.images.floats()
-    keys = jax.vmap(lambda place: jr.fold_in(jr.key(0), place))(jnp.asarray(chosen, jnp.uint32))
-    out = jax.jit(jax.vmap(lambda image, key: model(image, key=key)))(images, keys)
+    out = explain(model, scenes.images, chosen.astype(np.uint32), np.array(0, np.uint32))
     palette = np.array([to_rgb(c) for c in COLOURS])
     slots = model.config.num_slots
     names = ["input", "reconstruction", "predicted", "true"] + [f"slot {k}" for k in range(slots)]

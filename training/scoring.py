@@ -11,7 +11,7 @@ import numpy as np
 from jax.sharding import Mesh
 from jaxtyping import Array, Float, Int, UInt8, UInt32
 
-from isa_eqx import ISA, ISAConfig
+from isa_eqx import ISA, ISAConfig, Output
 from isa_eqx.metrics import (
     adjusted_rand_index,
     mean_best_overlap,
@@ -95,6 +95,21 @@ def score(
 
 
 @eqx.filter_jit
+def explain(
+    model: ISA,
+    images: Images,
+    places: UInt32[Array | np.ndarray, " b"],
+    seed: UInt32[Array | np.ndarray, ""],
+) -> Output:
+    """Return what a model makes of images, with the initial frames that they are scored with.
+
+    - `places`: of the images among those that are scored.
+    """
+    keys = jax.vmap(lambda place: jr.fold_in(jr.key(seed), place))(jnp.asarray(places))
+    return jax.vmap(lambda image, key: model(image, key=key))(images.floats(), keys)
+
+
+@eqx.filter_jit
 def _explain(
     model: ISA,
     images: Images,
@@ -103,11 +118,9 @@ def _explain(
     masks: Masks,
 ) -> tuple[Int[Array, "b h w"], Float[Array, " b"]]:
     """Return segmentations and mean squared errors of images."""
-    floats = images.floats()
-    keys = jax.vmap(lambda place: jr.fold_in(jr.key(seed), place))(jnp.asarray(places))
-    out = jax.vmap(lambda image, key: model(image, key=key))(floats, keys)
+    out = explain(model, images, places, seed)
     segmentation = out.segmentation if masks == "decoder" else attended(out.attention, model.config)
-    return segmentation, mean_squared_error(floats, out.reconstruction)
+    return segmentation, mean_squared_error(images.floats(), out.reconstruction)
 
 
 @eqx.filter_jit

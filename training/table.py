@@ -1,70 +1,105 @@
-"""The scores of models as a table: means with intervals, and what several seeds have in common."""
+"""The measures of models as tables: with intervals, and what several seeds have in common."""
 
 import json
 import statistics
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Float
 
-from .card import METRICS
-from .intervals import interval, mean_of
+from .intervals import interval, mean_of, share_interval, share_of_variance
 
-Scores = Mapping[str, Float[np.ndarray, " n"]]
+Values = Mapping[str, Float[np.ndarray, "n *m"]]
 
 
-def summarise(scores: Mapping[str, Scores]) -> dict[str, Any]:
-    """Return `models`, with mean and interval of each score, and `seeds`: medians and ranges.
+class Column(NamedTuple):
+    """The head of a column, and the digits of its numbers."""
 
-    A range is over the means of models whose recipes differ in the seed alone.
+    title: str
+    digits: int = 3
 
-    - `scores`: by model, a folder or a repo: the scores of each image.
+
+def summarise(scores: Mapping[str, Values]) -> dict[str, Any]:
+    """Return `models`, with each measure and its interval, and `seeds`: medians and ranges.
+
+    A measure is the mean of the values of images, or the `share_of_variance` of their moments. A
+    range is over models whose recipes differ in the seed alone.
+
+    - `scores`: by model, a folder or a repo: by measure, the values of each image.
     """
-    models = {}
-    for name, found in scores.items():
-        models[name] = {metric: _measure(found[metric]) for metric in METRICS}
+    models = {
+        name: {measure: _measure(values) for measure, values in found.items()}
+        for name, found in scores.items()
+    }
     groups: dict[str, list[str]] = {}
     for name in scores:
         if (recipe := _recipe(Path(name))) is not None:
             groups.setdefault(recipe, []).append(name)
     seeds = [
         {"models": names}
-        | {metric: _spread([models[n][metric] for n in names]) for metric in METRICS}
+        | {key: _spread([models[n][key] for n in names]) for key in models[names[0]]}
         for names in groups.values()
         if len(names) > 1
     ]
     return {"models": models, "seeds": seeds}
 
 
-def format_table(summary: Mapping[str, Any]) -> str:
-    """Return a summary as a table of Markdown."""
-    lines = [f"| model | {' | '.join(METRICS.values())} |", f"|---|{'---|' * len(METRICS)}"]
+def format_table(
+    summary: Mapping[str, Any],
+    columns: Mapping[str, Column],
+    aside: Mapping[str, Iterable[str]] | None = None,
+) -> str:
+    """Return a summary as a table of Markdown.
+
+    - `columns`: by the name of the measure.
+    - `aside`: by model, the measures that are in italics.
+    """
+    titles = [column.title for column in columns.values()]
+    lines = [f"| model | {' | '.join(titles)} |", f"|---|{'---|' * len(titles)}"]
     for name, found in summary["models"].items():
-        cells = [f"{s['mean']:.3f} [{s['low']:.3f}, {s['high']:.3f}]" for s in found.values()]
-        lines.append(f"| `{name}` | {' | '.join(cells)} |")
+        row = {key: _cell("{value} [{low}, {high}]", found[key], columns[key]) for key in columns}
+        lines.append(_line(f"`{name}`", row, [name], aside))
     for group in summary["seeds"]:
         first, *others = group["models"]
         folders = {str(Path(name).parent) for name in group["models"]}
         where = folders.pop() if len(folders) == 1 else f"{first}` and `{'`, `'.join(others)}"
         what = f"`{where}`: median of {len(group['models'])} seeds (range)"
-        cells = [
-            "{median:.3f} ({lowest:.3f} to {highest:.3f})".format(**group[metric])
-            for metric in METRICS
-        ]
-        lines.append(f"| {what} | {' | '.join(cells)} |")
+        text = "{median} ({lowest} to {highest})"
+        row = {key: _cell(text, group[key], columns[key]) for key in columns}
+        lines.append(_line(what, row, group["models"], aside))
     return "\n".join(lines) + "\n"
 
 
-def _measure(values: Float[np.ndarray, " n"]) -> dict[str, float]:
-    low, high = interval(values)
-    return {"mean": mean_of(values), "low": low, "high": high}
+def _line(
+    name: str,
+    row: Mapping[str, str],
+    models: Sequence[str],
+    aside: Mapping[str, Iterable[str]] | None,
+) -> str:
+    italic = set() if aside is None else {key for model in models for key in aside[model]}
+    cells = [f"*{text}*" if key in italic and text != "–" else text for key, text in row.items()]
+    return f"| {name} | {' | '.join(cells)} |"
+
+
+def _cell(text: str, numbers: Mapping[str, float], column: Column) -> str:
+    if any(np.isnan(number) for number in numbers.values()):
+        return "–"
+    return text.format(**{key: f"{x:.{column.digits}f}" for key, x in numbers.items()})
+
+
+def _measure(values: Float[np.ndarray, "n *m"]) -> dict[str, float]:
+    if values.ndim > 1:
+        value, (low, high) = share_of_variance(values), share_interval(values)
+    else:
+        value, (low, high) = mean_of(values), interval(values)
+    return {"value": value, "low": low, "high": high}
 
 
 def _spread(measures: list[dict[str, float]]) -> dict[str, float]:
-    means = [measure["mean"] for measure in measures]
-    return {"median": statistics.median(means), "lowest": min(means), "highest": max(means)}
+    values = [measure["value"] for measure in measures]
+    return {"median": statistics.median(values), "lowest": min(values), "highest": max(values)}
 
 
 def _recipe(folder: Path) -> str | None:

@@ -8,6 +8,7 @@ from hub.mirror import PROCEDURAL as PROCEDURAL
 from .catalogue import DATASETS as DATASETS
 from .catalogue import dataset as dataset
 from .export import procedural_release as procedural_release
+from .procedural.world import pose as pose
 from .resize import Resize as Resize
 from .scenes import Batches as Batches
 from .scenes import Images as Images
