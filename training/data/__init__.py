@@ -8,6 +8,9 @@ from hub.mirror import PROCEDURAL as PROCEDURAL
 from .catalogue import DATASETS as DATASETS
 from .catalogue import dataset as dataset
 from .export import procedural_release as procedural_release
+from .fitting import resize_image as resize_image
+from .fitting import shape_crop as shape_crop
+from .gallery import COLOURS as COLOURS
 from .procedural.world import pose as pose
 from .resize import Resize as Resize
 from .scenes import Batches as Batches

@@ -1,0 +1,126 @@
+"""Masks for photos: `python -m demo.segment PHOTO… --model FOLDER|USER/NAME --out DIR`."""
+
+import dataclasses
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import jax
+import numpy as np
+import tyro
+
+import hub
+from isa_eqx import ISA, Output
+
+from .coco import CATEGORY, annotations
+from .painting import indexed, overlay
+from .photo import OUTSIDE, Photo, explain
+
+COCO = "coco.json"
+
+
+@dataclasses.dataclass(frozen=True)
+class Segment:
+    """Segment photos of any size and format: an overlay, a label map and the slots of each.
+
+    A model sees the part in the middle that has the shape of its images, shrunk to their size.
+    Masks are in the size of the photo. Files that cannot be read are named, and the others done.
+
+    Attributes:
+        photos: Image files, of any format that Pillow reads.
+        model: A folder, or a repo of the Hugging Face Hub.
+        out: A new folder for NAME_overlay.png; NAME_labels.png, the slot of each pixel, 255 where
+            the model has not looked; NAME.npz, slots, frames and masks; and coco.json, all masks as
+            COCO annotations.
+        seed: Of the initial frames.
+    """
+
+    photos: Annotated[tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="PHOTO…")]
+    model: Annotated[str, tyro.conf.arg(metavar="FOLDER|USER/NAME")]
+    out: Annotated[Path, tyro.conf.arg(metavar="FOLDER")]
+    seed: int = 0
+
+
+def main(words: Sequence[str] | None = None) -> None:
+    """Segment photos, a line each. The exit status is 1 if one could not be read."""
+    options = tyro.cli(Segment, args=words, prog="python -m demo.segment")
+    try:
+        check_empty(options.out)
+        if not options.photos:
+            raise ValueError("name at least one photo.")
+        model = ISA.from_pretrained(options.model)
+        failed = segment(model, options)
+    except (ValueError, OSError) as error:
+        sys.exit(f"error: {error}")
+    if failed:
+        sys.exit(f"{failed} of {len(options.photos)} could not be segmented.")
+
+
+def check_empty(folder: Path) -> None:
+    """Raise a `ValueError` if the folder is none, or holds anything."""
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise ValueError(f"{folder} is not empty; name a new folder with --out.")
+
+
+def segment(model: ISA, options: Segment) -> int:
+    """Segment the photos, and return how many could not be read."""
+    content: dict[str, Any] = dict(images=[], annotations=[], categories=[CATEGORY])
+    failed, slots = 0, model.config.num_slots
+    names = unique_names(options.photos)
+    for number, (path, name) in enumerate(zip(options.photos, names, strict=True)):
+        try:
+            photo = Photo.read(path, model)
+        except ValueError as error:
+            print(error, file=sys.stderr)
+            failed += 1
+            continue
+        out = explain(model, photo.seen(model), np.uint32(options.seed))
+        labels = photo.label_map(out.masks)
+        height, width = labels.shape
+        content["images"].append(dict(id=number, file_name=path, height=height, width=width))
+        first = len(content["annotations"])
+        content["annotations"] += annotations(labels, slots, number, first + 1)
+        write(options.out, name, photo, labels, out)
+        found = len(content["annotations"]) - first
+        print(f"{path}: {found} of {slots} slots in {options.out / name}_labels.png")
+    with hub.atomic_file(options.out / COCO) as temporary:
+        temporary.write_text(json.dumps(content), "utf-8", "backslashreplace")
+    return failed
+
+
+def write(folder: Path, name: str, photo: Photo, labels: np.ndarray, out: Output) -> None:
+    """Write the files of a photo."""
+    from PIL import Image
+
+    with hub.atomic_file(folder / f"{name}_overlay.png") as temporary:
+        Image.fromarray(overlay(photo.pixels, labels, OUTSIDE)).save(temporary, "png")
+    with hub.atomic_file(folder / f"{name}_labels.png") as temporary:
+        temporary.write_bytes(indexed(labels))
+    rows, columns = photo.box
+    arrays = dict(
+        slots=out.slots, position=out.frames.position, scale=out.frames.scale,
+        rotation=out.frames.rotation, masks=out.masks, reconstruction=out.reconstruction,
+        slot_reconstructions=out.slot_reconstructions,
+    )  # fmt: skip
+    box = np.array([rows.start, rows.stop, columns.start, columns.stop])
+    with hub.atomic_file(folder / f"{name}.npz") as temporary, temporary.open("wb") as file:
+        np.savez_compressed(file, box=box, **jax.device_get(arrays))
+
+
+def unique_names(paths: Sequence[str]) -> list[str]:
+    """Return the names of files without suffix, numbered from the second of the same name on."""
+    found: list[str] = []
+    for path in paths:
+        stem = Path(path).stem or "photo"
+        name, count = stem, 1
+        while name in found:
+            count += 1
+            name = f"{stem}-{count}"
+        found.append(name)
+    return found
+
+
+if __name__ == "__main__":
+    main()
