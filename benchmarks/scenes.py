@@ -22,6 +22,7 @@ def scenes(size: Size, entities: int) -> list[Scene]:
     """Draw twenty images and label maps."""
     if size == (IMAGE_SIZE, IMAGE_SIZE):
         drawn = load("tetrominoes", "train", DISTINCT)
+        assert drawn.labels is not None
         return list(zip(drawn.images.pixels, drawn.labels, strict=True))
     random = np.random.default_rng(0)
     y, x = np.indices(size) / max(size)

@@ -24,7 +24,7 @@ def panel_size(size: tuple[int, int]) -> tuple[int, int]:
 
 def enlarged(image: Panel, size: tuple[int, int]) -> Panel:
     """Return an image in the size of a panel, its pixels to be seen."""
-    return np.asarray(Image.fromarray(image).resize(size[::-1], Image.Resampling.NEAREST))
+    return np.asarray(Image.fromarray(image).resize((size[1], size[0]), Image.Resampling.NEAREST))
 
 
 def painted(rendered: tuple[Any, Any]) -> tuple[Panel, Panel]:

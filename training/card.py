@@ -50,7 +50,7 @@ def run_card(run: Path, config: TrainConfig, resumed: bool, seeds: int = 1) -> s
     records = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
     final = [record for record in records if "images" in record][-1]
     seconds = max(record["seconds"] for record in records if "images" not in record)
-    scores = {name: final[f"final_{name}"] for name in METRICS}
+    scores = {name: final[f"final_{name}"] for name in METRICS if f"final_{name}" in final}
     sections = (
         f"# {method_name(config.model)}: {title(config)}",
         f"{describe_model(config.model)} This one has learnt it without labels.",
@@ -91,7 +91,13 @@ def _measured(name: str, value: float, images: int, config: TrainConfig) -> dict
 
 
 def _results(scores: dict[str, float], images: int, config: TrainConfig) -> str:
-    names, values = " | ".join(METRICS.values()), " | ".join(f"{v:.4f}" for v in scores.values())
+    names, values = (
+        " | ".join(METRICS[name] for name in scores),
+        " | ".join(f"{value:.4f}" for value in scores.values()),
+    )
+    left_out = "FG-ARI, mIoU and mBO leave the background out."
+    if "fg_ari" not in scores:
+        left_out = "The images have no label maps, so segmentations are not scored."
     return f"""\
 ## Results
 
@@ -99,7 +105,7 @@ def _results(scores: dict[str, float], images: int, config: TrainConfig) -> str:
 |{"---|" * (len(scores) + 1)}
 | {values} | {images:,} |
 
-FG-ARI, mIoU and mBO leave the background out. This is one seed, {config.seed}; others may differ by
+{left_out} This is one seed, {config.seed}; others may differ by
 more than methods do. {describe_data(config.dataset, config.data)}"""
 
 

@@ -17,7 +17,7 @@ Segmentations = Int[np.ndarray, "n h w"]
 def diagnose(
     segmentations: Segmentations,
     num_slots: int,
-    labels: UInt8[np.ndarray, "n h w"],
+    labels: UInt8[np.ndarray, "n h w"] | None,
     background: tuple[int, ...],
 ) -> dict[str, float]:
     """Return measures of the segmentations of a model, the slot of each pixel of some images.
@@ -42,7 +42,7 @@ def diagnose(
         "centre_spread": _spread(centres, shares >= USED),
         "tiling": _tiling(segmentations, centres, is_there),
     }
-    behind = np.isin(labels, background)
+    behind = np.isin(labels, background) if labels is not None else np.zeros(0, bool)
     if background and behind.any():
         measures["merged"] = _merged(owned, behind)
     return measures

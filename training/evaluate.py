@@ -45,7 +45,8 @@ def main(words: Sequence[str] | None = None) -> None:
             if options.poses:
                 poses[name] = measure_poses(model, here, options.dataset)
         record = summarise(scores)
-        scored = {metric: Column(title) for metric, title in METRICS.items()}
+        known = next(iter(scores.values()))
+        scored = {key: Column(title) for key, title in METRICS.items() if key in known}
         count = len(next(iter(scenes.values())))
         table = f"{describe(options, count)}\n\n{format_table(record, scored)}"
         if options.poses:
@@ -59,8 +60,8 @@ def main(words: Sequence[str] | None = None) -> None:
         write(options.out, "scores.md", table)
         for place, (name, model) in enumerate(models.items()):
             path = options.out / f"{place}-{Path(name).name}.png"
-            of_size, values = scenes[model.config.image_size], scores[name]["fg_ari"]
-            draw_extremes(model, of_size, values, path, f"{name}: {pictured(options)}")
+            of_size = scenes[model.config.image_size]
+            draw_extremes(model, of_size, scores[name], path, f"{name}: {pictured(options)}")
         # JSON has no NaN.
         plain = json.loads(json.dumps(record), parse_constant=lambda _: None)
         write(options.out, "scores.json", json.dumps(plain, indent=2) + "\n")
@@ -104,12 +105,21 @@ Masks after an edit of their frames, of objects with room for it.
 
 
 def draw_extremes(
-    model: ISA, scenes: Scenes, values: Float[np.ndarray, " n"], path: Path, title: str
+    model: ISA,
+    scenes: Scenes,
+    scores: Mapping[str, Float[np.ndarray, " n"]],
+    path: Path,
+    title: str,
 ) -> None:
-    """Draw the three images with the lowest FG-ARI, then the three with the highest."""
-    order = np.argsort(values, kind="stable")
+    """Draw the three images with the lowest FG-ARI, then the three with the highest.
+
+    Where nothing has labels, those with the highest MSE, then the lowest.
+    """
+    metric = "fg_ari" if "fg_ari" in scores else "mse"
+    values = scores[metric]
+    order = np.argsort(values if metric == "fg_ari" else -values, kind="stable")
     chosen = np.concatenate([order[:3], order[3:][-3:]])
-    notes = [f"image {row}\nFG-ARI {values[row]:.2f}" for row in chosen]
+    notes = [f"image {row}\n{METRICS[metric]} {values[row]:.2g}" for row in chosen]
     draw_samples(model, scenes, path, title, chosen, notes)
 
 

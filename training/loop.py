@@ -8,6 +8,7 @@ from jax.sharding import Mesh
 from tqdm import tqdm
 
 from .arguments import resume_command
+from .card import METRICS
 from .data import Batches, Scenes
 from .devices import agree, replicate
 from .diagnostics import warning
@@ -71,7 +72,8 @@ def train(
                     break
                 shown["loss"] = _range(losses, ".1f")
             if due:
-                shown["FG-ARI"] = _range(_look(models, runs, step, mesh, look, bar), ".3f")
+                metric, values = _look(models, runs, step, mesh, look, bar)
+                shown[METRICS[metric]] = _range(values, ".3f")
             bar.set_postfix(shown, refresh=False)
             if due or stop:
                 _save(models, runs)
@@ -85,19 +87,19 @@ def train(
 
 def _look(
     models: Models, runs: Sequence[Run], step: int, mesh: Mesh, look: Scenes, bar: tqdm
-) -> list[float]:
-    """Score the models, log it, and return their FG-ARI."""
-    found = []
+) -> tuple[str, list[float]]:
+    """Score the models, log it, and return their FG-ARI, or their MSE where nothing has labels."""
+    found, metric = [], "mse" if look.labels is None else "fg_ari"
     for run in runs:
         model = replicate(models.state(run.place).model, mesh)
         scores, use = evaluate(model, look, run.config.dataset, mesh)
         run.log.write(step, {f"validation_{n}": v for n, v in (scores | use).items()})
-        found.append(scores["fg_ari"])
+        found.append(scores[metric])
         # In the first half of a run, slots may not bind yet.
         if is_main() and 2 * step >= run.config.steps and (said := warning(use)):
             which = f", seed {run.config.seed}" if len(runs) > 1 else ""
             bar.write(f"Step {step}{which}: {said}", file=sys.stderr)
-    return found
+    return metric, found
 
 
 def _range(values: Sequence[float], digits: str) -> str:

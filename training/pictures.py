@@ -25,7 +25,7 @@ def draw_samples(
     chosen: Int[np.ndarray, " r"] | None = None,
     notes: Sequence[str] = (),
 ) -> None:
-    """Draw scenes, a row each: input, reconstruction, segmentation, labels, and every slot.
+    """Draw scenes, a row each: input, reconstruction, segmentation, labels if any, and every slot.
 
     With the initial frames that they are scored with.
 
@@ -44,14 +44,17 @@ def draw_samples(
     out = explain(model, scenes.images, chosen.astype(np.uint32), np.array(0, np.uint32))
     palette = np.array([to_rgb(c) for c in COLOURS])
     slots = model.config.num_slots
-    names = ["input", "reconstruction", "predicted", "true"] + [f"slot {k}" for k in range(slots)]
+    names = ["input", "reconstruction", "predicted"] + [f"slot {k}" for k in range(slots)]
     painted = np.asarray(out.masks[..., None] * out.slot_reconstructions)
     predicted = palette[np.asarray(out.segmentation) % len(palette)]
-    true = palette[_matched(scenes.labels, np.asarray(out.segmentation)) % len(palette)]
-    columns = [np.asarray(images), np.asarray(out.reconstruction), predicted, true]
+    columns = [np.asarray(images), np.asarray(out.reconstruction), predicted]
+    if scenes.labels is not None:
+        names.insert(3, "true")
+        true = _matched(scenes.labels, np.asarray(out.segmentation))
+        columns.append(palette[true % len(palette)])
     columns += list(painted.swapaxes(0, 1))
 
-    height, width = scenes.labels.shape[1:]
+    height, width = images.shape[1:3]
     size = 1.25 * len(columns), 1.25 * rows * height / width + 0.7
     figure = Figure(figsize=size, layout="constrained")
     figure.suptitle(title, fontsize=10)
@@ -98,10 +101,17 @@ def draw_curve(metrics: Path, path: Path, title: str) -> None:
     left, right = figure.subplots(1, 2)
     left.plot(*_series(records, "loss"), color="#4c78a8", linewidth=1)
     left.set(xlabel="step", ylabel="loss per image", yscale="log")
-    for name, label, colour in (("fg_ari", "FG-ARI", "#54a24b"), ("ari", "ARI", "#f58518")):
+    scores = [("fg_ari", "FG-ARI", "#54a24b"), ("ari", "ARI", "#f58518")]
+    if not any("validation_fg_ari" in record for record in records):  # images without label maps
+        scores = [("mse", "MSE", "#54a24b")]
+    for name, label, colour in scores:
         right.plot(*_series(records, f"validation_{name}"), ".-", color=colour, label=label)
-    right.set(xlabel="step", ylabel="validation score", ylim=(min(0, right.get_ylim()[0]), 1.02))
-    right.legend(frameon=False, loc="lower right")
+    if scores[0][0] == "mse":
+        right.set(xlabel="step", ylabel="validation MSE", yscale="log")
+    else:
+        low = min(0, right.get_ylim()[0])
+        right.set(xlabel="step", ylabel="validation score", ylim=(low, 1.02))
+        right.legend(frameon=False, loc="lower right")
     save_plot(figure, path)
 
 

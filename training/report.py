@@ -42,7 +42,8 @@ def report(of: Run, model: ISA, mesh: Mesh, validation: Scenes, seconds: float, 
     minutes = f"{config.steps} steps in {seconds / 60:.1f} min on {jax.devices()[0].device_kind}"
     print(f"\n{title(config)}, {minutes}; {count} validation images")
     for name, label in METRICS.items():
-        print(f"  {label:7} {scores[name]:.4f}")
+        if name in scores:  # images without label maps have one alone
+            print(f"  {label:7} {scores[name]:.4f}")
     if found := warning(use):
         print(found)
     try:

@@ -33,7 +33,8 @@ class Scored:
     """What a model made of scenes.
 
     - `scores`: of each image, by name: `fg_ari`, `ari`, `miou`, `mbo` and `mse`, see
-      `isa_eqx.metrics`. NaN are `miou` and `mbo` of an image without objects.
+      `isa_eqx.metrics`. NaN are `miou` and `mbo` of an image without objects. Of scenes without
+      labels `mse` alone.
     - `segmentations`: the slot with the largest mask at each pixel.
     """
 
@@ -87,8 +88,10 @@ def score(
         if mesh is not None:
             batch = share_out(batch, mesh)
         found, errors = gather(_explain(model, *batch, np.array(seed, np.uint32), masks))
-        labels = scenes.labels[places % count]
-        compared = compare(labels, found, spec.num_labels, model.config.num_slots, ignore)
+        compared = {}
+        if scenes.labels is not None:
+            labels = scenes.labels[places % count]
+            compared = compare(labels, found, spec.num_labels, model.config.num_slots, ignore)
         parts.append((jax.device_get(compared) | {"mse": errors}, found))
     scores, segmentations = jax.tree.map(lambda *arrays: np.concatenate(arrays)[:count], *parts)
     return Scored(scores, segmentations)

@@ -27,8 +27,9 @@ def is_over(run: Path, config: TrainConfig) -> bool:
         if has_diverged(run):
             return True
         # The card is the last of what a run leaves.
-        scored = {f"final_{name}" for name in METRICS} <= _last(run).keys()
-        return scored and (run / "README.md").exists()
+        last = _last(run)
+        names = METRICS if "final_fg_ari" in last else ("mse",)  # images without label maps
+        return {f"final_{name}" for name in names} <= last.keys() and (run / "README.md").exists()
     except (OSError, ValueError, IndexError):
         return False
 
@@ -38,7 +39,8 @@ def scores_of(run: Path) -> dict[str, float] | None:
     if has_diverged(run):
         return None
     last = _last(run)
-    return {name: last[f"final_{name}"] for name in METRICS} | {"images": last["images"]}
+    scores = {name: last[f"final_{name}"] for name in METRICS if f"final_{name}" in last}
+    return scores | {"images": last["images"]}
 
 
 def _last(run: Path) -> dict[str, Any]:
@@ -51,25 +53,30 @@ def summarise(group: Path, scores: Mapping[int, Mapping[str, float] | None]) -> 
 
     - `scores`: by seed; `None` for one that has diverged.
     """
-    print(f"\n{'seed':8}" + "".join(f"{label:>9}" for label in METRICS.values()))
+    whole = [found for found in scores.values() if found]
+    known = [name for name in METRICS if not whole or name in whole[0]]
+    print(f"\n{'seed':8}" + "".join(f"{METRICS[name]:>9}" for name in known))
     for seed, found in scores.items():
         print(_row(str(seed), found) if found else f"{seed:<8}  diverged")
-    whole = [found for found in scores.values() if found]
-    spread = _spread(whole) if whole else {}
+    spread = _spread(whole, known) if whole else {}
     for name, values in spread.items():
         print(_row(name, values))
-    bound = sum(found["fg_ari"] >= BOUND for found in whole)
-    print(f"Bound, with an FG-ARI of {BOUND} or more: {bound} of {len(scores)} seeds.")
-    summary = dict(scores=scores, **spread, bound=bound, threshold=BOUND, seeds=len(scores))
+    summary = dict(scores=scores, **spread, seeds=len(scores))
+    if "fg_ari" in known:
+        bound = sum(found["fg_ari"] >= BOUND for found in whole)
+        print(f"Bound, with an FG-ARI of {BOUND} or more: {bound} of {len(scores)} seeds.")
+        summary |= dict(bound=bound, threshold=BOUND)
     with hub.atomic_file(group / "summary.json") as temporary:
         temporary.write_text(json.dumps(summary, indent=2) + "\n")
     print(f"In {group}: a folder for each seed, and summary.json")
 
 
-def _spread(scores: Sequence[Mapping[str, float]]) -> dict[str, dict[str, float]]:
+def _spread(
+    scores: Sequence[Mapping[str, float]], metrics: Sequence[str]
+) -> dict[str, dict[str, float]]:
     """Return median, worst and best of every metric."""
     found: dict[str, dict[str, float]] = {"median": {}, "worst": {}, "best": {}}
-    for metric in METRICS:
+    for metric in metrics:
         values = sorted(score[metric] for score in scores)
         found["median"][metric] = statistics.median(values)
         ends = values[::-1] if metric == "mse" else values
@@ -78,4 +85,4 @@ def _spread(scores: Sequence[Mapping[str, float]]) -> dict[str, dict[str, float]
 
 
 def _row(name: str, scores: Mapping[str, float]) -> str:
-    return f"{name:8}" + "".join(f"{scores[metric]:9.4f}" for metric in METRICS)
+    return f"{name:8}" + "".join(f"{scores[name]:9.4f}" for name in METRICS if name in scores)

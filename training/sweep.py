@@ -105,6 +105,8 @@ def read(group: Arguments) -> list[dict[str, Any]]:
     rows = []
     for run in split_seeds(group):
         scores = scores_of(folder(run)) or dict.fromkeys((*METRICS, "images"))
+        if "fg_ari" not in scores:
+            sys.exit(f"error: {run.recipe.data} has no label maps to compare runs by.")
         recipe = run.recipe
         about = dict(variant=recipe.model.variant, train_examples=recipe.train_examples)
         rows.append(about | dict(seed=recipe.seed) | scores)

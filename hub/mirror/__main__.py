@@ -8,6 +8,7 @@ import tyro
 from tyro.conf import Positional
 
 from .convert import mirror
+from .images import IMAGES, choose_images
 from .shards import PROCEDURAL
 from .sources import find_release
 from .targets import choose_target
@@ -15,7 +16,7 @@ from .targets import choose_target
 
 def main(
     dataset: Annotated[Positional[str], tyro.conf.arg(metavar="DATASET")],
-    source: Annotated[tuple[str, ...], tyro.conf.arg(metavar="PATH [PATH …]|procedural")],
+    source: Annotated[tuple[str, ...], tyro.conf.arg(metavar="PATH [PATH …]|procedural|USER/NAME")],
     to: Annotated[str, tyro.conf.arg(metavar="FOLDER|USER/NAME")],
     split: Annotated[
         tuple[str, ...],
@@ -26,6 +27,7 @@ def main(
     ] = None,
     private: bool = False,
     shard_mb: Annotated[int, tyro.conf.arg(metavar="MB")] = 200,
+    keep_aspect: bool = False,
 ) -> None:
     """Convert the release of a dataset, or scenes drawn in its place, to parquet, in a folder or on
     the Hub.
@@ -35,26 +37,35 @@ def main(
     python -m training.run --dataset DATASET --data FOLDER|USER/NAME
 
     Args:
-        dataset: tetrominoes, objects_room, clevr, clevrtex, multishapenet_easy or waymo_open.
-        source: Files of the release, or folders of them; or procedural, to draw the scenes.
+        dataset: tetrominoes, objects_room, clevr, clevrtex, multishapenet_easy or waymo_open; or
+            images, for images of your own.
+        source: Files of the release, or folders of them; or procedural, to draw the scenes. For
+            images: folders of files in any format that Pillow reads, label maps beside them if
+            there are (NAME_mask.png, or a folder masks), or of parquet; or a dataset of the Hub.
         to: A repo of the Hub, created if absent; or a folder, such as ./clevr or /data/clevr.
         split: The splits to convert.
         limit: The largest number of rows in each split.
         private: Create the repo as a private one; an existing public one is refused.
         shard_mb: Megabytes of encoded images in each parquet file.
+        keep_aspect: Of images: keep all of each, not the square in its middle.
     """
     try:
         release = find_release(dataset)
-        paths = list(map(Path, source))
-        if source == (PROCEDURAL,):  # a folder of that name is ./procedural
+        paths, identity = list(map(Path, source)), None
+        if dataset == IMAGES:
+            release, paths, identity = choose_images(source, keep_aspect)
+        elif keep_aspect:
+            raise ValueError(f"--keep-aspect is for {IMAGES}; leave it out for {dataset}.")
+        elif source == (PROCEDURAL,):  # a folder of that name is ./procedural
             from training.data import procedural_release
 
             release, paths = procedural_release(dataset, split, limit), []
         target = choose_target(to, dataset, private, release)
         print(f"Mirroring {release.title} to {target.name}")
         done = mirror(
-            dataset, paths, target, release=release, splits=split, limit=limit, shard_mb=shard_mb
-        )
+            dataset, paths, target, release=release, identity=identity, splits=split, limit=limit,
+            shard_mb=shard_mb,
+        )  # fmt: skip
     except KeyboardInterrupt:
         sys.exit("\nStopped; finished shards stay. The same command goes on from there.")
     except (ValueError, OSError) as error:

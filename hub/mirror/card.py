@@ -111,6 +111,8 @@ def _text(
     table = "\n".join(lines)
     limited = "" if manifest.limit is None else f" At most {manifest.limit:,} rows of each split."
     made = f"A copy of the [release]({release.homepage}), pixel for pixel, made"
+    if not release.homepage:
+        made = "Made"
     if manifest.is_procedural:
         made = "Not the release: written"
     about = f"{release.about} {made} by `python -m hub.mirror` of {LIBRARY}.{limited}"

@@ -31,6 +31,7 @@ def mirror(
     target: Target,
     *,
     release: Release | None = None,
+    identity: tuple[str, str] | None = None,
     splits: Sequence[str] = (),
     limit: int | None = None,
     shard_mb: int = 200,
@@ -39,6 +40,7 @@ def mirror(
 
     - `sources`: files of the release, or folders of them; none for scenes that are drawn.
     - `release`: by default that of the publishers.
+    - `identity`: `source` and `sizes` of the manifest, by default fingerprints of the files.
     - `splits`: the splits to convert, by default all.
     - `limit`: the largest number of rows in each split.
     - `shard_mb`: megabytes of encoded images in a parquet file, after which the next one begins.
@@ -50,7 +52,7 @@ def mirror(
     check_arguments(dataset, release, sources, target, splits)
     if limit is not None and limit < 1 or shard_mb < 1:
         raise ValueError(f"--limit and --shard-mb must be at least 1, got {limit} and {shard_mb}.")
-    wanted = Manifest(dataset, *_identify(sources), sorted(splits), limit, shard_mb)
+    wanted = Manifest(dataset, *(identity or identify(sources)), sorted(splits), limit, shard_mb)
     manifest = resume_manifest(target, wanted)
     if manifest.finished:
         return manifest
@@ -86,7 +88,7 @@ def mirror(
     return manifest
 
 
-def _identify(sources: Sequence[Path]) -> tuple[str, str]:
+def identify(sources: Sequence[Path]) -> tuple[str, str]:
     """Return `source` and `sizes` of a manifest."""
     return fingerprints(sources) if sources else (PROCEDURAL, version())
 

@@ -49,6 +49,10 @@ class Dataset:
     - `background`: the labels that FG-ARI leaves out.
     - `first_object`: the labels below it are background.
     - `repo`: the default mirror, `user/name@commit`.
+    - `own`: images of the user's own, from a mirror: of any size, and perhaps without label maps.
+      They are cropped to the shape of the model's images, and resized with antialias.
+    - `architecture`: the published one that has the size of the images, by default that of the same
+      name.
     """
 
     num_labels: int
@@ -60,6 +64,8 @@ class Dataset:
     background: tuple[int, ...] = (0,)
     first_object: int = 1
     repo: str | None = None
+    own: bool = False
+    architecture: str | None = None
 
 
 # One seed for the data of every run: the seed of a run changes weights and order, not the task.
@@ -144,6 +150,7 @@ DATASETS = {
         draw=_numbered(dict.fromkeys(SPLITS, waymo.WORLD.draw)),
         about_drawn=_about("streets with cars and pedestrians, in place of Waymo Open's"),
     ),
+    "images": Dataset(256, 10**9, draw={}, about_drawn="", own=True, architecture="clevr"),
 }
 
 

@@ -78,8 +78,8 @@ class _Chunk:
 
 
 def _row(index: int, scenes: Scenes, place: int, first_object: int) -> Row:
+    assert scenes.labels is not None and scenes.poses is not None
     labels, poses = scenes.labels[place], scenes.poses
-    assert poses is not None
     seen = np.isin(np.arange(1, len(poses.position[place])), labels)
     is_object = seen & (np.arange(1, len(seen) + 1) >= first_object)
     return make_row(

@@ -33,14 +33,15 @@ def draw_gallery(scenes: Scenes, first_object: int, path: Path, title: str) -> N
     from matplotlib.figure import Figure
 
     palette = np.array([to_rgb(colour) for colour in COLOURS])
-    down, (height, width) = -(-len(scenes) // ACROSS), scenes.labels.shape[1:]
+    images = np.asarray(scenes.images.floats())
+    down, (height, width) = -(-len(scenes) // ACROSS), images.shape[1:3]
+    maps = np.zeros(images.shape[:3], np.uint8) if scenes.labels is None else scenes.labels
     figure = Figure(figsize=(1.5 * ACROSS, 3.2 * down * height / width + 0.4), layout="constrained")
     figure.suptitle(title, fontsize=10)
     axes = figure.subplots(2 * down, ACROSS, squeeze=False)
     for axis in axes.flat:
         axis.set_axis_off()
-    images = np.asarray(scenes.images.floats())
-    for number, (image, labels) in enumerate(zip(images, scenes.labels, strict=True)):
+    for number, (image, labels) in enumerate(zip(images, maps, strict=True)):
         row, column = 2 * (number // ACROSS), number % ACROSS
         upper, lower = axes[row, column], axes[row + 1, column]
         objects = [n for n in np.unique(labels) if n >= first_object]

@@ -16,6 +16,7 @@ from hub.mirror import Row, decode_image, decode_labels
 
 from .catalogue import Dataset, Size, dataset
 from .cropping import full_crop, unchanged
+from .fitting import resize_image, shape_crop
 from .mirrored import Mirror
 from .resize import Resize
 from .scenes import Batches, Images, Place, Scenes
@@ -65,6 +66,17 @@ class RowDecoder:
         return cut
 
 
+class OwnDecoder(RowDecoder):
+    """Decodes rows whose images are of any size, each fitted to the model's."""
+
+    def _cut(self, image: np.ndarray) -> np.ndarray:
+        size = self.resize.size
+        cut = image[shape_crop(size)(*image.shape[:2])]
+        return (
+            resize_image(cut, size) if image.ndim == 3 else Resize(cut.shape[:2], size).nearest(cut)
+        )
+
+
 @contextlib.contextmanager
 def _naming(where: str, row: Row) -> Iterator[None]:
     try:
@@ -78,6 +90,8 @@ def make_row_decoder(mirror: Mirror, split: str, size: Size) -> RowDecoder:
     spec, where = dataset(mirror.dataset), f"{mirror.name}, split {split}"
     if mirror.is_procedural:  # drawn as a model sees them
         spec = dataclasses.replace(spec, crop=full_crop, clean_labels=unchanged)
+    if spec.own:
+        return OwnDecoder(where, spec, Resize(size, size))
     first = next(read_rows(mirror, split))
     with _naming(where, first):
         image = decode_image(first["image"]["bytes"])
@@ -102,7 +116,7 @@ def stream_split(mirror: Mirror, split: str, size: Size, *, max_rows: int, place
     return prefetch(batches(), BATCHES_AHEAD)
 
 
-def cache_split(mirror: Mirror, split: str, size: Size, max_rows: int) -> Images:
+def cache_split(mirror: Mirror, split: str, size: Size, max_rows: int | None) -> Images:
     """Decode the images of a split into memory."""
     read = make_row_decoder(mirror, split, size)
     (pixels,) = _gathered(
@@ -112,8 +126,13 @@ def cache_split(mirror: Mirror, split: str, size: Size, max_rows: int) -> Images
 
 
 def load_split(mirror: Mirror, split: str, size: Size, max_rows: int | None = None) -> Scenes:
-    """Decode the first `max_rows` scenes of a split into memory, by default all."""
+    """Decode the first `max_rows` scenes of a split into memory, by default all.
+
+    Labels are `None` of the user's own images if not every one has a label map.
+    """
     read = make_row_decoder(mirror, split, size)
+    if read.spec.own and not mirror.has_masks(split):
+        return Scenes(cache_split(mirror, split, size, max_rows), None)
     pixels, labels = _gathered(
         mirror, split, max_rows, lambda row: (read.image(row), read.labels(row))
     )

@@ -1,5 +1,6 @@
 """Locates a mirror made by `hub.mirror`, in a folder or in a dataset repo of the Hub."""
 
+import collections
 import dataclasses
 import os
 from collections.abc import Mapping
@@ -17,6 +18,7 @@ class Mirror:
 
     - `name`: its folder, or its repo with the commit, as recipes and cards have it.
     - `files`: for each split, the number of rows of each file, by path or URL.
+    - `masks`: for each split, the number of rows with a label map.
     - `finished`: whether `hub.mirror` has finished it.
     - `is_procedural`: whether its scenes were drawn by this library.
     """
@@ -24,6 +26,7 @@ class Mirror:
     name: str
     dataset: str
     files: Mapping[str, Mapping[str, int]]
+    masks: Mapping[str, int]
     finished: bool
     is_procedural: bool
 
@@ -43,6 +46,10 @@ class Mirror:
         """Return the number of rows of a split, at most `max_rows`. Errors: see `counts`."""
         return sum(self.counts(split, max_rows))
 
+    def has_masks(self, split: str) -> bool:
+        """Return whether every row of a split has a label map. Errors: see `counts`."""
+        return self.masks.get(split) == self.count(split)
+
 
 def open_mirror(name: str, dataset: str) -> Mirror:
     """Open the mirror in a folder, or in the repo `user/name` or `user/name@revision`.
@@ -57,11 +64,13 @@ def open_mirror(name: str, dataset: str) -> Mirror:
     if manifest.dataset != dataset:
         raise ValueError(f"{name} is a mirror of {manifest.dataset}, not of {dataset}.")
     files: dict[str, dict[str, int]] = {}
+    masks: collections.Counter[str] = collections.Counter()
     for shard in manifest.shards:
         if shard.rows:
             files.setdefault(shard.split, {})[_address(place, shard.file)] = shard.rows
+            masks[shard.split] += shard.masks
     said = name if isinstance(place, Folder) else f"{place.repo_id}@{place.commit}"
-    return Mirror(said, dataset, files, manifest.finished, manifest.is_procedural)
+    return Mirror(said, dataset, files, masks, manifest.finished, manifest.is_procedural)
 
 
 def _manifest_file(place: Folder | Repo) -> Path:

@@ -37,11 +37,12 @@ class Images(eqx.Module):
 class Scenes:
     """Images, and their label maps in the model's size.
 
+    - `labels`: `None` of the user's own images without label maps.
     - `poses`: of procedural scenes, a frame for each label, see `procedural.world.Drawn`.
     """
 
     images: Images
-    labels: UInt8[np.ndarray, "n h w"]
+    labels: UInt8[np.ndarray, "n h w"] | None
     poses: Frame | None = None
 
     def __len__(self) -> int:
@@ -49,7 +50,8 @@ class Scenes:
 
     def __getitem__(self, chosen: slice | Int[np.ndarray, " b"]) -> "Scenes":
         poses = jax.tree.map(lambda array: array[chosen], self.poses)
-        return Scenes(self.images[chosen], self.labels[chosen], poses)
+        labels = None if self.labels is None else self.labels[chosen]
+        return Scenes(self.images[chosen], labels, poses)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -36,7 +36,7 @@ def resolve(config: TrainConfig) -> TrainConfig:
     """
     train, validation = (split_name(config.subset, split) for split in ("train", "validation"))
     if config.data == PROCEDURAL:
-        check_choice("split", train, tuple(dataset(config.dataset).draw))
+        _check_drawn(config.dataset, train)
         _warn_of_memory(config)
         return config
     mirror = open_mirror(config.data, config.dataset)
@@ -49,6 +49,16 @@ def resolve(config: TrainConfig) -> TrainConfig:
             f"{config.train_examples:,}; {held_out:,} are to validate on."
         )
     return dataclasses.replace(config, data=mirror.name, train_examples=count)
+
+
+def _check_drawn(name: str, split: str) -> None:
+    """Raise a `ValueError` if this library does not draw a split."""
+    if dataset(name).own:
+        raise ValueError(
+            f"{name} are your own: python -m hub.mirror {name} --source FOLDER --to ./{name}, then "
+            f"--data ./{name}."
+        )
+    check_choice("split", split, tuple(dataset(name).draw))
 
 
 def _warn_of_memory(config: TrainConfig) -> None:
@@ -85,6 +95,8 @@ def describe_data(name: str, data: str) -> str:
     """Return a sentence that describes a pinned source, for cards."""
     if data == PROCEDURAL:
         return dataset(name).about_drawn
+    if dataset(name).own:
+        return f"The images are from the mirror `{data}` of `hub.mirror {name}`."
     if open_mirror(data, name).is_procedural:
         return f"{dataset(name).about_drawn} They are from the mirror `{data}` of `hub.mirror`."
     return f"The scenes are those of the release, from the mirror `{data}` of `hub.mirror`."
@@ -108,10 +120,10 @@ def load(
     """
     if count is not None and count < 1:
         raise ValueError(f"count must be at least 1, got {count}.")
-    data, size = data or default_source(name), size or published(name).image_size
+    data, spec = data or default_source(name), dataset(name)
+    size = size or published(spec.architecture or name).image_size
     if data == PROCEDURAL:
-        spec = dataset(name)
-        check_choice("split", split, tuple(spec.draw))
+        _check_drawn(name, split)
         return draw_split(spec, split, size, HELD_OUT if count is None else count)
     return load_split(open_mirror(data, name), split, size, count)
 

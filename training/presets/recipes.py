@@ -85,6 +85,9 @@ PRESETS = {
     ("multishapenet_easy", "quick"): _quick("multishapenet_easy", 6, _EXCLUSIVE),
     ("waymo_open", "paper"): _paper("waymo_open"),
     ("waymo_open", "quick"): _quick("waymo_open", 8, dict(mixing=0.1), image_size=(64, 96)),
+    ("images", "paper"): _paper("clevr"),
+    ("images", "paper-resnet"): _paper("clevrtex_resnet"),
+    ("images", "quick"): _quick("clevr", 7, dict(mixing=0.1)),
 }
 
 

@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from . import clevrtex, multi_object, multishapenet, waymo
+from . import clevrtex, images, multi_object, multishapenet, tables, waymo
 from .records import Record
 
 PUBLISHED = ("train", "validation", "test")
@@ -102,5 +102,15 @@ RELEASES = {
         terms="The Waymo Open Dataset licence is for non-commercial use by those who have "
         "accepted it themselves: no copy may be shared with anyone else.",
         may_be_public=False,
+    ),
+    "images": Release(
+        "Images",
+        tables.read_records,
+        splits=images.SPLITS,
+        about="Images from a folder, each the square in its middle or whole, shrunk if its shorter "
+        f"side has more than {images.SIDE} pixels; labels are numbered anew.",
+        homepage="",
+        licence="unknown",
+        terms="Whoever shares this copy knows whose images they are, and says so here.",
     ),
 }
