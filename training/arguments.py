@@ -14,6 +14,8 @@ from typing import Annotated, Any, Literal
 
 import tyro
 
+from isa_eqx import ISAConfig
+
 from .config import TrainConfig
 from .data import DATASETS
 from .devices import use_all_cores
@@ -62,6 +64,14 @@ class Arguments:
     hosts: HostOptions = HostOptions()
 
 
+# The options that take several numbers.
+_SEVERAL = tuple(
+    f"--{field.name.replace('_', '-')}"
+    for field in dataclasses.fields(ISAConfig)
+    if "tuple" in str(field.type)
+)
+
+
 def parse(words: Sequence[str] | None = None) -> Arguments:
     """Parse the command line, by default this program's. `--help` and mistakes end the program.
 
@@ -98,10 +108,13 @@ def parse(words: Sequence[str] | None = None) -> Arguments:
 
 
 def _completed(words: Sequence[str]) -> list[str]:
-    """Return the words with `--resume` alone as `--resume yes`."""
+    """Return the words with `--resume` alone as `--resume yes`, and `64,64` as `64 64`."""
     found: list[str] = []
     for word, following in itertools.pairwise([*words, "--"]):
-        found += [word, "yes"] if word == "--resume" and following.startswith("-") else [word]
+        if found and found[-1] in _SEVERAL:
+            found += word.split(",")
+        else:
+            found += [word, "yes"] if word == "--resume" and following.startswith("-") else [word]
     return found
 
 

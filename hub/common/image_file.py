@@ -21,8 +21,8 @@ def read_image_file(path: str | Path) -> UInt8[np.ndarray, "h w 3"]:
     Raises a `ValueError` that says what to do if it is no image or damaged, has fewer than 8 pixels
     along a side, or so many that Pillow suspects an attack (89 million).
     """
-    with _sentences(str(path)):
-        pixels = as_rgb(_open(str(path)))
+    with _sentences(str(path)), _opened(str(path)) as image:
+        pixels = as_rgb(image)
     if min(pixels.shape[:2]) < SMALLEST:
         height, width = pixels.shape[:2]
         raise ValueError(
@@ -33,8 +33,8 @@ def read_image_file(path: str | Path) -> UInt8[np.ndarray, "h w 3"]:
 
 def read_label_file(path: str | Path) -> Integer[np.ndarray, "h w"]:
     """Read a label map, see `as_labels`. Errors: as of `read_image_file`."""
-    with _sentences(str(path)):
-        return as_labels(_open(str(path)))
+    with _sentences(str(path)), _opened(str(path)) as image:
+        return as_labels(image)
 
 
 def as_rgb(image: Image.Image) -> UInt8[np.ndarray, "h w 3"]:
@@ -90,10 +90,11 @@ def _sentences(name: str) -> Iterator[None]:
         raise ValueError(f"{name} is damaged, or cannot be read ({error}).") from error
 
 
-def _open(name: str) -> Image.Image:
+@contextlib.contextmanager
+def _opened(name: str) -> Iterator[Image.Image]:
     with _filters, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # such as odd metadata, which does not matter here
         warnings.simplefilter("error", Image.DecompressionBombWarning)
         image = Image.open(name)
-    image.load()
-    return image
+    with image:
+        yield image

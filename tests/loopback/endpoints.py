@@ -115,15 +115,21 @@ class Endpoints:
     def tree(self, body: bytes, kind: str, repo: str, revision: str, under: str = "") -> None:
         found = self._repo(kind, repo)
         files = found.commits[self._resolved(found, revision)].files
-        entries = []
+        top = f"{under.strip('/')}/" if under else ""
+        entries, folders = [], set()
         for path, file in files.items():
-            if under and not path.startswith(f"{under.strip('/')}/"):
+            if not path.startswith(top):
+                continue
+            inside = path.removeprefix(top).partition("/")
+            if inside[1] and self.query.get("recursive") != ["true"]:
+                folders.add(f"{top}{inside[0]}")
                 continue
             entry = {"type": "file", "path": path, "size": len(file.data), "oid": file.oid}
             if file.is_large:
                 entry["lfs"] = {"oid": file.oid, "size": len(file.data), "pointerSize": 134}
             entries.append(entry)
-        self._json(entries)
+        folder = {"type": "directory", "size": 0, "oid": "0" * 40}
+        self._json([*entries, *(folder | {"path": path} for path in sorted(folders))])
 
     def branch(self, body: bytes, kind: str, repo: str, name: str) -> None:
         found = self._repo(kind, repo, writes=True)
@@ -217,7 +223,8 @@ class Endpoints:
 
 
 _NAME, _REVISION = r"(?P<repo>[^/]+/[^/]+)", r"(?P<revision>[^/]+)"
-_API, _SITE = rf"/api/(?P<kind>models|datasets)/{_NAME}", rf"/(?P<kind>datasets/)?{_NAME}"
+_API = rf"/api/(?P<kind>models|datasets|spaces)/{_NAME}"
+_SITE = rf"/(?P<kind>datasets/|spaces/)?{_NAME}"
 ROUTES = (
     (r"GET /api/whoami-v2", Endpoints.whoami),
     (r"POST /api/repos/create", Endpoints.create),

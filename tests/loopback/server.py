@@ -57,16 +57,18 @@ class LoopbackHub:
     def repo(self, repo_id: str, kind: str = "model") -> Repository:
         return self.repos[kind, repo_id]
 
-    def files(self, repo_id: str, revision: str = "main") -> dict[str, bytes]:
-        """What is in a model repo."""
-        repo = self.repo(repo_id)
+    def files(self, repo_id: str, revision: str = "main", kind: str = "model") -> dict[str, bytes]:
+        """What is in a repo."""
+        repo = self.repo(repo_id, kind)
         found = repo.commits[repo.refs.get(revision, revision)].files
         return {name: file.data for name, file in found.items()}
 
-    def put(self, repo_id: str, files: dict[str, bytes], private: bool = False) -> str:
-        """Files into a model repo, made if absent, as if someone had pushed them."""
+    def put(
+        self, repo_id: str, files: dict[str, bytes], private: bool = False, kind: str = "model"
+    ) -> str:
+        """Files into a repo, made if absent, as if someone had pushed them."""
         owner = repo_id.split("/")[0]
-        repo = self.repos.setdefault(("model", repo_id), Repository(owner, private))
+        repo = self.repos.setdefault((kind, repo_id), Repository(owner, private))
         changes = {name: File(data, name.endswith(LARGE)) for name, data in files.items()}
         return repo.commit(repo.refs["main"], "main", changes, "put")
 

@@ -21,7 +21,7 @@ SPLIT_OF = {
     "train": "train", "training": "train", "test": "test", "testing": "test",
     "validation": "validation", "valid": "validation", "val": "validation", "dev": "validation",
 }  # fmt: skip
-Read = Callable[[], tuple[UInt8[np.ndarray, "h w 3"], Integer[np.ndarray, "h w"] | None]]
+Read = Callable[[], tuple[UInt8[np.ndarray, "h w 3"], Integer[np.ndarray, "h2 w2"] | None]]
 
 
 def read_images(sources: Mapping[Path, Sequence[Path]], keep_aspect: bool) -> Iterator[Record]:
@@ -46,7 +46,7 @@ def read_images(sources: Mapping[Path, Sequence[Path]], keep_aspect: bool) -> It
     )
     for place, (split, number, path) in enumerate(order):
         read = functools.partial(_read, path)
-        make = functools.partial(make_image_row, number, read, keep_aspect)
+        make = functools.partial(make_image_row, str(path), number, read, keep_aspect)
         yield Record(str(path), SPLITS[split], place / len(order), make)
 
 
@@ -65,13 +65,13 @@ def hold_out(splits: Mapping[str, str]) -> dict[str, str]:
     return placed
 
 
-def make_image_row(index: int, read: Read, keep_aspect: bool) -> Row | None:
+def make_image_row(name: str, index: int, read: Read, keep_aspect: bool) -> Row | None:
     """Return the row of an image, cropped and shrunk; `None`, with a sentence, if it is broken."""
     try:
         pixels, labels = read()
         if labels is not None and labels.shape != pixels.shape[:2]:
             sizes = ["×".join(map(str, size)) for size in (labels.shape, pixels.shape[:2])]
-            raise ValueError(f"the mask of image {index} is {sizes[0]}, the image {sizes[1]}.")
+            raise ValueError(f"the mask of {name} is {sizes[0]}, the image {sizes[1]}.")
         labels = None if labels is None else _renumbered(labels)
     except ValueError as error:
         tqdm.write(f"Left out: {error}")
@@ -108,7 +108,7 @@ def _split_of(path: Path, source: Path) -> str:
 
 def _read(
     path: Path,
-) -> tuple[UInt8[np.ndarray, "h w 3"], Integer[np.ndarray, "h w"] | None]:
+) -> tuple[UInt8[np.ndarray, "h w 3"], Integer[np.ndarray, "h2 w2"] | None]:
     names = (f"{path.stem}.png", f"{path.stem}_mask.png")
     places = [path.with_name(names[1])]
     places += [path.parents[up] / "masks" / name for up in (0, 1) for name in names]

@@ -65,7 +65,7 @@ def read_repo(repo_id: str, commit: str, keep_aspect: bool) -> Iterator[Record]:
     """Iterate over the images of a dataset repo of the Hub, of any format that `datasets` reads.
 
     Its first column of images is taken, and one named `mask` as label maps. Without a split to
-    validate on, the first tenth of the images is held out, at most 100.
+    validate on, every tenth of the first 1,000 images is held out.
 
     Raises a `ValueError` that lists the columns if none has images.
     """
@@ -90,23 +90,26 @@ def _records(found: dict[str, Any], counts: dict[str, int], keep_aspect: bool) -
         named = {"train": next(iter(found))}
     if "train" not in named:
         raise ValueError(f"no split to train on; there are {', '.join(found)}.")
-    train = found[named["train"]]
-    count = counts.get(named["train"])
     parts = {split: found[name] for split, name in named.items() if split in SPLITS}
     if "validation" not in parts:
-        held_out = HELD_OUT if count is None else min(HELD_OUT, max(1, count // 10))
-        parts |= {"validation": train.take(held_out), "train": train.skip(held_out)}
+        parts["validation"] = parts["train"].take(10 * HELD_OUT)
     total = sum(counts.values()) or 10**6
     numbers = itertools.count()
     for split in SPLITS:
         if split not in parts:
             continue
         rows, image, mask = _columns(parts[split])
-        for row in rows:
+        for place, row in enumerate(rows):
+            # How many rows there are is not always known before.
+            is_held_out = place % 10 == 0 and place < 10 * HELD_OUT
+            is_divided = "validation" not in named and split != "test"
+            if is_divided and is_held_out != (split == "validation"):
+                continue
             number = next(numbers)
-            read = functools.partial(_read, f"image {number}", row, image, mask)
-            make = functools.partial(make_image_row, number, read, keep_aspect)
-            yield Record(f"image {number}", split, min(number / total, 1.0), make)
+            name = f"image {number}"
+            read = functools.partial(_read, name, row, image, mask)
+            make = functools.partial(make_image_row, name, number, read, keep_aspect)
+            yield Record(name, split, min(number / total, 1.0), make)
 
 
 def _columns(rows: Any) -> tuple[Any, str, str | None]:
@@ -128,7 +131,7 @@ def _columns(rows: Any) -> tuple[Any, str, str | None]:
 
 def _read(
     name: str, row: dict[str, Any], image: str, mask: str | None
-) -> tuple[UInt8[np.ndarray, "h w 3"], Integer[np.ndarray, "h w"] | None]:
+) -> tuple[UInt8[np.ndarray, "h w 3"], Integer[np.ndarray, "h2 w2"] | None]:
     """Return image and label map of a row. Raises a `ValueError` that names it if it is broken."""
     from datasets import Image
 
