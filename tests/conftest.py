@@ -32,6 +32,7 @@ from .releases import multi_object, releases
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 jax.config.update("jax_numpy_rank_promotion", "raise")
 
+TRAINED = Path(__file__).parents[1] / "models"  # that come with the code
 MAX_MAPS = 30_000  # in a worker
 
 # The Hub of all tests and of the processes they start is on this machine. Its client reads these
