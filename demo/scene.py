@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 from jaxtyping import Array, Float, Int, UInt8
 
-from isa_eqx import ISA, Frame
+from isa_eqx import ISA, Frame, Output
 
 from .photo import Photo, as_pixels, explain
 from .rendering import render
@@ -32,10 +32,14 @@ class Scene:
     @classmethod
     def of(cls, photo: Photo, model: ISA, seed: int = 0) -> "Scene":
         """Return what a model makes of a photo, from the initial frames of a seed."""
-        seen, slots = photo.seen(model), model.config.num_slots
-        out = explain(model, seen, np.uint32(seed))
-        shares = np.bincount(np.asarray(out.segmentation).ravel(), minlength=slots)
-        shares = shares / out.segmentation.size
+        seen = photo.seen(model)
+        return cls.explained(seen, explain(model, seen, np.uint32(seed)))
+
+    @classmethod
+    def explained(cls, seen: Float[Array, "h w 3"], out: Output) -> "Scene":
+        """Return the scene of an image that has been explained."""
+        slots, owner = len(out.slots), np.asarray(out.segmentation)
+        shares = np.bincount(owner.ravel(), minlength=slots) / owner.size
         return cls(as_pixels(seen), out.slots, out.frames, shares, tuple(range(slots)))
 
     @property

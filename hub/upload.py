@@ -18,7 +18,7 @@ def create_repo(
     """Create a repo if it is absent, and check that it may be written to.
 
     - `private`: of a new repo; `None` for the owner's default.
-    - `repo_type`: `model` or `dataset`.
+    - `repo_type`: `model`, `dataset` or `space`, an app of gradio.
 
     Raises a `ValueError` if the name is invalid, if permission is missing, or if `private` is set
     and the repo is public; a `ConnectionError` if the Hub does not answer.
@@ -88,7 +88,8 @@ def _connect(repo_id: str, token: Token) -> Iterator[Any]:
 
 
 def _ensure_repo(api: Any, repo: dict[str, str], private: bool | None, is_written: bool) -> None:
-    api.create_repo(**repo, private=private, exist_ok=True)
+    sdk = "gradio" if repo["repo_type"] == "space" else None
+    api.create_repo(**repo, private=private, exist_ok=True, space_sdk=sdk)
     if is_written:  # creating a repo that is there succeeds for all who see it
         api.auth_check(**repo, write=True)
     if private and not api.repo_info(**repo).private:

@@ -1,6 +1,7 @@
 """The measures of models as tables: with intervals, and what several seeds have in common."""
 
 import json
+import os
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -62,14 +63,17 @@ def format_table(
         row = {key: _cell("{value} [{low}, {high}]", found[key], columns[key]) for key in columns}
         lines.append(_line(f"`{name}`", row, [name], aside))
     for group in summary["seeds"]:
-        first, *others = group["models"]
-        folders = {str(Path(name).parent) for name in group["models"]}
-        where = folders.pop() if len(folders) == 1 else f"{first}` and `{'`, `'.join(others)}"
-        what = f"`{where}`: median of {len(group['models'])} seeds (range)"
+        what = f"`{_joined(group['models'])}`: median of {len(group['models'])} seeds (range)"
         text = "{median} ({lowest} to {highest})"
         row = {key: _cell(text, group[key], columns[key]) for key in columns}
         lines.append(_line(what, row, group["models"], aside))
     return "\n".join(lines) + "\n"
+
+
+def _joined(names: Sequence[str]) -> str:
+    """Return names that begin alike in one, as `runs/seed{2,10}`."""
+    start = os.path.commonprefix(names).rstrip("0123456789")
+    return f"{start}{{{','.join(name.removeprefix(start) for name in names)}}}"
 
 
 def _line(
