@@ -21,14 +21,15 @@ ROOMS = {
     "training.data": ("hub.common", "hub", "hub.mirror", "isa_eqx", "training.config"),
     "training": ("hub", "isa_eqx", "training.config", "training.data"),
     "hub.mirror.__main__": ("hub.mirror", "hub.mirror.sources", "training.data"),
+    "demo": ("hub.common", "hub", "isa_eqx", "training.data"),
     "benchmarks": (
         "hub.mirror", "hub.mirror.sources", "isa_eqx",
-        "training.config", "training.data", "training",
+        "training.config", "training.data", "training", "demo",
     ),
 }  # fmt: skip
 MODULES = {
     ".".join(path.relative_to(ROOT).with_suffix("").parts): path
-    for top in ("hub", "isa_eqx", "training", "benchmarks")
+    for top in ("hub", "isa_eqx", "training", "demo", "benchmarks")
     for path in sorted((ROOT / top).rglob("*.py"))
 }
 
