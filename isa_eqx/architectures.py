@@ -15,7 +15,7 @@ _OBJECTS_ROOM = dict(
 _CLEVR = _OBJECTS_ROOM | dict(
     image_size=(128, 128), encoder_strides=(2, 2, 2, 1), decoder_strides=(2, 2, 2, 1, 1)
 )
-_RESNET_34 = dict(
+RESNET_34: dict[str, Any] = dict(
     encoder_channels=(64, 128, 256, 512),
     encoder_strides=(1, 2, 2, 2),
     encoder_blocks=(3, 4, 6, 3),
@@ -28,9 +28,9 @@ ARCHITECTURES: dict[str, dict[str, Any]] = {
     "objects_room": _OBJECTS_ROOM,
     "clevr": _CLEVR,
     "clevrtex": _CLEVR,
-    "clevrtex_resnet": _CLEVR | _RESNET_34,
+    "clevrtex_resnet": _CLEVR | RESNET_34,
     "multishapenet_easy": _CLEVR,
-    "waymo_open": _CLEVR | _RESNET_34 | dict(image_size=(128, 192)),
+    "waymo_open": _CLEVR | RESNET_34 | dict(image_size=(128, 192)),
 }
 
 

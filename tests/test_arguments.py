@@ -64,6 +64,22 @@ def test_the_defaults_are_those_of_the_preset(capsys):
     assert "isa-ts and scale, isa-tsr and rotation" in shown  # from the dataclass
 
 
+def test_the_larger_encoder_fits_every_preset_and_is_in_its_command():
+    for dataset, name in PRESETS:
+        config = recipe(f"--dataset {dataset} --preset {name} --encoder resnet")
+        assert config.model.encoder_blocks == (3, 4, 6, 3)
+        assert config.model.encoder_channels == (64, 128, 256, 512)
+        assert parse(shlex.split(command(config))[3:]).recipe == config
+    paper = preset("clevrtex", name="paper-resnet")
+    assert recipe("--dataset clevrtex --preset paper --encoder resnet").model == paper.model
+
+
+def test_several_numbers_may_be_joined_by_commas():
+    joined = recipe("--dataset clevr --image-size 64,48 --encoder-channels 4,5,6 --seed 3")
+    apart = recipe("--dataset clevr --image-size 64 48 --encoder-channels 4 5 6 --seed 3")
+    assert joined == apart and joined.model.image_size == (64, 48)
+
+
 def test_the_warm_up_keeps_its_share_of_the_steps_unless_it_is_given():
     assert recipe("--dataset clevr --preset paper --steps 1000").warmup_steps == 20
     assert recipe("--dataset clevr --preset paper --steps=1000").warmup_steps == 20

@@ -55,10 +55,23 @@ class OutputOptions:
 
 
 @dataclasses.dataclass(frozen=True)
+class EncoderOptions:
+    """The part of the preset that sees the image.
+
+    Attributes:
+        encoder: preset: a small CNN, but for paper-resnet; resnet: the paper's ResNet-34 in its
+            place, of 21 million weights.
+    """
+
+    encoder: Literal["preset", "resnet"] = "preset"
+
+
+@dataclasses.dataclass(frozen=True)
 class Arguments:
     """Train a model to segment scenes into objects, without labels."""
 
     recipe: tyro.conf.FlagConversionOff[TrainConfig]
+    encoder: EncoderOptions = EncoderOptions()
     output: OutputOptions = OutputOptions()
     seeds: SeedOptions = SeedOptions()
     hosts: HostOptions = HostOptions()
@@ -138,7 +151,7 @@ def _early_options(words: Sequence[str]) -> tuple[HostOptions, str | None]:
 def _chosen(words: Sequence[str]) -> dict[str, Any]:
     """Return the arguments of `preset` that are on the command line: the other defaults are its."""
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-    for name in ("dataset", "variant", "preset", "steps"):
+    for name in ("dataset", "variant", "preset", "encoder", "steps"):
         parser.add_argument(f"--{name}", nargs="?")
     found, _ = parser.parse_known_args(words)
     chosen = {name: value for name, value in vars(found).items() if value is not None}

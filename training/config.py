@@ -15,7 +15,7 @@ class TrainConfig:
 
     Attributes:
         dataset: The scenes: tetrominoes, objects_room, clevr, clevrtex, multishapenet_easy or
-            waymo_open.
+            waymo_open; or images, your own.
         preset: The recipe that the other fields change: paper (as published), paper-resnet (its
             second encoder, for CLEVRTex), quick (a small model, for a CPU) or auto (quick where
             there is no GPU or TPU, else paper). python -m training.presets prints them all.

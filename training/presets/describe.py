@@ -5,7 +5,7 @@ import jax
 
 from isa_eqx import ISA, VARIANTS, ISAConfig
 
-from ..data import default_source
+from ..data import DATASETS, default_source
 from .recipes import preset
 
 
@@ -30,12 +30,17 @@ def describe(dataset: str, name: str) -> str:
     extras += f", shading {training.shading:g}" if training.shading else ""
     extras += f", ownership {training.ownership:g}" if training.ownership else ""
     extras += ", recomputing" if training.recompute else ""
+    images, source = f"{training.train_examples:,}", default_source(dataset)
+    if DATASETS[dataset].own:
+        is_bounded = training.train_examples < DATASETS[dataset].num_train
+        images = f"at most {images}" if is_bounded else "all of them"
+        source = f"a mirror of your own: python -m hub.mirror {dataset}"
     return "\n".join(
         (
             f"{dataset}, {name}",
             f"  python -m training.run --dataset {dataset} --preset {name} --variant VARIANT",
-            f"  images    {_size(model.image_size)}, {training.train_examples:,} to train on",
-            f"  data      {default_source(dataset)}",
+            f"  images    {_size(model.image_size)}, {images} to train on",
+            f"  data      {source}",
             f"  model     {model.num_slots} slots of {model.slot_size}, {model.num_rounds} rounds, "
             f"{sizes}",
             f"  encoder   {encoder} {_list(model.encoder_channels)}, strides "

@@ -6,10 +6,12 @@ from typing import Any
 import jax
 
 from isa_eqx import VARIANTS, ISAConfig, check_choice, original, published
+from isa_eqx.architectures import RESNET_34
 
 from ..config import TrainConfig
 from ..data import DATASETS, default_source
 
+ENCODERS: dict[str, dict[str, Any]] = {"preset": {}, "resnet": RESNET_34}
 NAMES = ("auto", "paper", "paper-resnet", "quick")
 
 
@@ -92,12 +94,17 @@ PRESETS = {
 
 
 def preset(
-    dataset: str, variant: str = "isa-t", name: str = "paper", **overrides: Any
+    dataset: str,
+    variant: str = "isa-t",
+    name: str = "paper",
+    encoder: str = "preset",
+    **overrides: Any,
 ) -> TrainConfig:
     """Return the recipe of a dataset and variant.
 
     - `name`: `paper` as published; `paper-resnet` with the paper's second encoder, ResNet-34;
       `quick` for a small model; `auto` for `quick` on a CPU, else `paper`.
+    - `encoder`: `preset`, or `resnet` for that ResNet-34 in any of them.
     - `overrides`: other fields of `TrainConfig` or `ISAConfig`. If `steps` is given,
       `warmup_steps` keeps its share of them.
 
@@ -106,12 +113,13 @@ def preset(
     check_choice("dataset", dataset, tuple(DATASETS))
     check_choice("variant", variant, VARIANTS)
     check_choice("preset", name, NAMES)
+    check_choice("encoder", encoder, tuple(ENCODERS))
     names = tuple(known for place, known in PRESETS if place == dataset)
     if name == "auto":
         name = "quick" if jax.default_backend() == "cpu" else "paper"
     check_choice(f"preset of {dataset}", name, names)
     chosen = PRESETS[dataset, name]
-    model = published(chosen.architecture, variant, **chosen.model)
+    model = published(chosen.architecture, variant, **chosen.model | ENCODERS[encoder])
     training: dict[str, Any] = dict(data=default_source(dataset))
     training |= dict(train_examples=DATASETS[dataset].num_train) | chosen.training
     config = TrainConfig(dataset, name, model, **training)
@@ -135,7 +143,9 @@ def published_recipe(name: str) -> TrainConfig:
     model, architecture = original.config(name), original.architecture(name)
     places = {p.architecture: place for place, p in PRESETS.items() if place[1] != "quick"}
     dataset, paper = places[architecture]
-    forms = dict(relative_values=model.relative_values, learnt_grid=model.learnt_grid)
+    forms: dict[str, Any] = dict(
+        relative_values=model.relative_values, learnt_grid=model.learnt_grid
+    )
     return preset(dataset, model.variant, paper, **forms)
 
 
