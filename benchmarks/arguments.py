@@ -2,7 +2,7 @@
 
 import dataclasses
 import sys
-from typing import Annotated, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import tyro
 
@@ -38,7 +38,7 @@ class Options:
         """Return the recipe. Raises a `ValueError` if an argument is invalid."""
         if self.repeats < 0:
             raise ValueError(f"--repeats must be at least 0, got {self.repeats}.")
-        given = {} if self.batch_size is None else {"batch_size": self.batch_size}
+        given: dict[str, Any] = {} if self.batch_size is None else {"batch_size": self.batch_size}
         return preset(self.dataset, self.variant, self.preset, dtype=self.dtype, **given)
 
 

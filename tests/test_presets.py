@@ -110,6 +110,7 @@ def test_the_command_line_reaches_the_recipe(tmp_path):
 @pytest.mark.parametrize("name", original.NAMES)
 def test_every_published_model_has_a_command(name):
     recipe = published_recipe(name)
+    assert recipe.dataset == original.architecture(name).removesuffix("_resnet")
     assert recipe.model == original.config(name)
     assert parse(shlex.split(command(recipe))[3:]).recipe == recipe
 

@@ -141,12 +141,14 @@ def published_recipe(name: str) -> TrainConfig:
     ResNets of ISA-TS and ISA-TSR `learnt_grid=True`. Raises a `ValueError` for an unknown name.
     """
     model, architecture = original.config(name), original.architecture(name)
-    places = {p.architecture: place for place, p in PRESETS.items() if place[1] != "quick"}
+    places = {
+        chosen.architecture: place
+        for place, chosen in PRESETS.items()
+        if place[1] != "quick" and not DATASETS[place[0]].own
+    }
     dataset, paper = places[architecture]
-    forms: dict[str, Any] = dict(
-        relative_values=model.relative_values, learnt_grid=model.learnt_grid
-    )
-    return preset(dataset, model.variant, paper, **forms)
+    forms: dict[str, Any] = dict(relative_values=model.relative_values)
+    return preset(dataset, model.variant, paper, learnt_grid=model.learnt_grid, **forms)
 
 
 def _fields(kind: type[TrainConfig] | type[ISAConfig]) -> tuple[str, ...]:
