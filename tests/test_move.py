@@ -68,6 +68,18 @@ def inside(mask):
     return mask.any() and not (mask[0].any() or mask[-1].any() or mask[:, [0, -1]].any())
 
 
+def test_a_larger_rendering_has_the_models_pixels_where_they_were(model, scenes):
+    """Of three times the size, every third pixel is one of the model's own."""
+    scene = scenes[0]
+    decoded = model.decode(scene.slots, scene.frames)
+    image, owner = scene.render(model, SIZE)
+    np.testing.assert_allclose(image, decoded.reconstruction, atol=1e-5)
+    np.testing.assert_array_equal(owner, decoded.segmentation)
+    larger, owned = scene.render(model, (3 * SIZE[0], 3 * SIZE[1]))
+    np.testing.assert_allclose(larger[1::3, 1::3], image, atol=1e-4)
+    assert (owned[1::3, 1::3] == owner).mean() > 0.999
+
+
 def test_an_object_that_is_moved_is_moved_by_whole_pixels_and_no_other_one_is(model, scenes):
     """Where it has room: it is then the same pixels elsewhere, and the rest stays as it was."""
     step, tried = 3, 0
