@@ -17,7 +17,7 @@ from isa_eqx import ISA, Frame
 
 from . import paths
 from .animation import Panel, enlarged, gif, grid, painted, panel_size
-from .photo import Photo
+from .photo import Photo, check_seed
 from .scene import Scene
 
 MOMENTS = 36  # of an object's way
@@ -70,8 +70,10 @@ def main(words: Sequence[str] | None = None) -> None:
         paths.check_fields(model, path_of(options), options.scale, options.rotate)
         with hub.atomic_file(options.out) as temporary:
             temporary.write_bytes(animate(model, options))
-    except (ValueError, OSError) as error:
+    except (ValueError, ConnectionError) as error:
         sys.exit(f"error: {error}")
+    except OSError as error:
+        sys.exit(f"error: cannot write {options.out} ({error.strerror}); name another --out.")
     print(f"In {options.out}")
 
 
@@ -85,6 +87,7 @@ def check(options: Move) -> None:
         raise ValueError(f"--slot must be a number or all, got {options.slot!r}.")
     if options.scale <= 0:
         raise ValueError(f"--scale must be above 0, got {options.scale:g}.")
+    check_seed(options.seed)
     if not (is_moved(options) or options.delete or options.swap):
         raise ValueError("nothing would change: name a --path, or give --scale or --rotate.")
 
@@ -113,6 +116,8 @@ def animate(model: ISA, options: Move) -> bytes:
         scene = scene.with_slot(here, other, there)
         rows = [[enlarged(swapped.image, size), *painted(swapped.render(model, size))]]
     chosen = scene.objects if options.slot == "all" else (scene.check(int(options.slot)),)
+    if gone := set(chosen) - set(scene.kept):
+        raise ValueError(f"slot {gone.pop()} is deleted; carry another one with --slot.")
     if not chosen:
         raise ValueError("no slot has an object, a hundredth of the image or more; name one.")
     images = [sheet(model, scene, frames, rows) for frames in way(scene, chosen, options)]

@@ -3,7 +3,7 @@
 import dataclasses
 from typing import Any
 
-from .studio import Studio
+from .studio import Studio, short_name
 
 NONE = "nothing"
 HEADING = """\
@@ -72,12 +72,12 @@ def lay_out(studio: Studio) -> Page:
     """Return the components, made within the blocks that are being built."""
     import gradio as gr
 
-    names, several = list(studio.models), len(studio.models) > 1
+    names, several = [(short_name(n), n) for n in studio.models], len(studio.models) > 1
     found: dict[str, Any] = dict(desk=gr.State())
     gr.HTML(HEADING, elem_id="heading")
     with gr.Row():
         with gr.Column(scale=0, min_width=310):
-            found["model"] = gr.Dropdown(names, value=names[0], label="Model", visible=several)
+            found["model"] = gr.Dropdown(names, value=names[0][1], label="Model", visible=several)
             found["other"] = gr.Dropdown(
                 [NONE, *names[1:]], value=NONE, label="Compare with", visible=several
             )

@@ -73,6 +73,12 @@ def explain(model: ISA, image: Float[Array, "h w 3"], seed: np.uint32) -> Output
     return model(image, key=jr.key(seed))
 
 
+def check_seed(seed: int) -> None:
+    """Raise a `ValueError` if this is no seed."""
+    if not 0 <= seed < 2**32:
+        raise ValueError(f"--seed must be from 0 to 2**32 - 1, got {seed}.")
+
+
 def as_pixels(image: Float[Array | np.ndarray, "h w 3"]) -> UInt8[np.ndarray, "h w 3"]:
     """Return an image in [0, 1] with 8 bits a channel."""
     return np.asarray(jax.device_get(image) * 255).round().clip(0, 255).astype(np.uint8)

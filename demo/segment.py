@@ -16,7 +16,7 @@ from isa_eqx import ISA, Output
 
 from .coco import CATEGORY, annotations
 from .painting import indexed, overlay
-from .photo import OUTSIDE, Photo, explain
+from .photo import OUTSIDE, Photo, check_seed, explain
 
 COCO = "coco.json"
 
@@ -48,12 +48,15 @@ def main(words: Sequence[str] | None = None) -> None:
     options = tyro.cli(Segment, args=words, prog="python -m demo.segment")
     try:
         check_empty(options.out)
+        check_seed(options.seed)
         if not options.photos:
             raise ValueError("name at least one photo.")
         model = ISA.from_pretrained(options.model)
         failed = segment(model, options)
-    except (ValueError, OSError) as error:
+    except (ValueError, ConnectionError) as error:
         sys.exit(f"error: {error}")
+    except OSError as error:
+        sys.exit(f"error: cannot write to {options.out} ({error.strerror}); name another --out.")
     if failed:
         sys.exit(f"{failed} of {len(options.photos)} could not be segmented.")
 
@@ -79,14 +82,16 @@ def segment(model: ISA, options: Segment) -> int:
         out = explain(model, photo.seen(model), np.uint32(options.seed))
         labels = photo.label_map(out.masks)
         height, width = labels.shape
-        content["images"].append(dict(id=number, file_name=path, height=height, width=width))
+        about = dict(file_name=path, height=height, width=width, labels=f"{name}_labels.png")
+        content["images"].append(dict(id=number) | about)
         first = len(content["annotations"])
         content["annotations"] += annotations(labels, slots, number, first + 1)
         write(options.out, name, photo, labels, out)
         found = len(content["annotations"]) - first
         print(f"{path}: {found} of {slots} slots in {options.out / name}_labels.png")
-    with hub.atomic_file(options.out / COCO) as temporary:
-        temporary.write_text(json.dumps(content), "utf-8", "backslashreplace")
+    if content["images"]:
+        with hub.atomic_file(options.out / COCO) as temporary:
+            temporary.write_text(json.dumps(content), "utf-8", "backslashreplace")
     return failed
 
 
@@ -115,7 +120,7 @@ def unique_names(paths: Sequence[str]) -> list[str]:
     for path in paths:
         stem = Path(path).stem or "photo"
         name, count = stem, 1
-        while name in found:
+        while name.lower() in map(str.lower, found):  # as some file systems compare them
             count += 1
             name = f"{stem}-{count}"
         found.append(name)

@@ -62,8 +62,10 @@ def main(words: Sequence[str] | None = None) -> None:
     options = tyro.cli(Space, args=words, prog="python -m demo.space")
     try:
         print(publish(options))
-    except (ValueError, OSError) as error:
+    except (ValueError, ConnectionError) as error:
         sys.exit(f"error: {error}")
+    except OSError as error:
+        sys.exit(f"error: cannot write to {options.to} ({error.strerror}); name another --to.")
 
 
 def publish(options: Space) -> str:

@@ -6,17 +6,19 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import UInt8
+from jaxtyping import Array, Float, UInt8
 
 from hub.remote import locate
-from isa_eqx import ISA
-from training.data import PROCEDURAL, load, split_name
+from isa_eqx import ISA, check_choice
+from training.data import DATASETS, PROCEDURAL, load, split_name
 
 from .editor import Editor
 from .panels import warm_up
 from .photo import Photo, as_pixels
 
-SCENES = 64  # that are drawn, to choose from
+SCENES = 64  # to choose from
+STAND_IN = "clevr"
+LONGEST = 30  # characters of a name on the page
 MAX_BYTES = 100_000  # of a recipe; those of this project have some 1,000
 
 
@@ -58,11 +60,11 @@ class Studio:
         if not names:
             raise ValueError("name at least one --model.")
         models = {name: ISA.from_pretrained(name) for name in names}
-        first, subset = next(iter(models)), ""
+        first, subset, data = next(iter(models)), "", PROCEDURAL
         if dataset is None:
-            dataset, subset = trained_on(first)
-        split, size = split_name(subset, "validation"), models[first].config.image_size
-        images = load(dataset, split, SCENES, data=PROCEDURAL, size=size).images.floats()
+            dataset, subset, data = trained_on(first)
+        check_choice("dataset", dataset, tuple(DATASETS))
+        dataset, images = choose_scenes(dataset, subset, data, models[first].config.image_size)
         studio = cls(models, dataset, np.stack([as_pixels(image) for image in np.asarray(images)]))
         for model in models.values():
             warm_up(model, Editor.of(Photo.of(studio.scenes[0], model), model))
@@ -110,8 +112,30 @@ class Studio:
         return f"{self.dataset}-{number}"
 
 
-def trained_on(model: str) -> tuple[str, str]:
-    """Return dataset and subset that a model has been trained on.
+def short_name(model: str) -> str:
+    """Return the end of a model's name, as long as the page has room for."""
+    return model if len(model) <= LONGEST else f"…{model[1 - LONGEST :]}"
+
+
+def choose_scenes(
+    dataset: str, subset: str, data: str, size: tuple[int, int]
+) -> tuple[str, Float[Array, "n h w 3"]]:
+    """Return the name of the scenes to choose from, and their images.
+
+    Scenes are drawn, but for a person's own images: those that the model was validated on, or where
+    these are not at hand, scenes of CLEVR.
+    """
+    split = split_name(subset, "validation")
+    if DATASETS[dataset].own:
+        try:
+            return dataset, load(dataset, split, SCENES, data=data, size=size).images.floats()
+        except (ValueError, ConnectionError):
+            dataset, split = STAND_IN, "validation"
+    return dataset, load(dataset, split, SCENES, data=PROCEDURAL, size=size).images.floats()
+
+
+def trained_on(model: str) -> tuple[str, str, str]:
+    """Return dataset, subset and source of the scenes that a model has been trained on.
 
     - `model`: a folder, or a repo of the Hub.
 
@@ -119,7 +143,7 @@ def trained_on(model: str) -> tuple[str, str]:
     """
     try:
         recipe = json.loads(locate(model).fetch("train.json", MAX_BYTES).read_text("utf-8"))
-        return str(recipe["dataset"]), str(recipe.get("subset", ""))
+        return str(recipe["dataset"]), str(recipe.get("subset", "")), str(recipe["data"])
     except (ValueError, KeyError, TypeError, AttributeError):
         raise ValueError(
             f"{model} does not say what it was trained on: name a --dataset."

@@ -6,7 +6,7 @@ from typing import Any
 from .editor import NEEDS, Editor, missing
 from .page import NONE, SLIDERS
 from .panels import image_panel, legend, masks_panel, scene_panel
-from .studio import Desk, Studio
+from .studio import Desk, Studio, short_name
 
 
 def show(studio: Studio, desk: Desk) -> list[Any]:
@@ -14,7 +14,7 @@ def show(studio: Studio, desk: Desk) -> list[Any]:
     import gradio as gr
 
     editor, compared = desk.editor, desk.compared
-    others = [NONE, *(name for name in studio.models if name != desk.model)]
+    others = [(short_name(name), name) for name in studio.models if name != desk.model]
     about, masks, scene = "", None, None
     if desk.other is not None and compared is not None:
         about = describe(desk.other, compared)
@@ -31,7 +31,7 @@ def show(studio: Studio, desk: Desk) -> list[Any]:
             value="Bring slot back" if editor.is_deleted else "Delete slot",
             interactive=editor.selected is not None,
         ),
-        gr.update(choices=others, value=desk.other or NONE),
+        gr.update(choices=[NONE, *others], value=desk.other or NONE),
         gr.update(visible=compared is not None),
         about,
         masks,
@@ -65,4 +65,4 @@ def note(editor: Editor) -> str:
 
 def describe(name: str, editor: Editor) -> str:
     """Return what the other model is and makes of the image, as HTML."""
-    return f"<p><b>{escape(name)}</b>, the same image.</p>{legend(editor)}"
+    return f"<p><b>{escape(short_name(name))}</b>, the same image.</p>{legend(editor)}"

@@ -197,7 +197,7 @@ def test_a_desk_keeps_image_and_models_together(tmp_path):
 
 
 def test_the_dataset_is_that_of_the_recipe(tmp_path):
-    assert trained_on(str(MODEL)) == ("tetrominoes", "")
+    assert trained_on(str(MODEL)) == ("tetrominoes", "", "procedural")
     for content in (None, "{", "[]", "{}"):
         if content is not None:
             (tmp_path / "train.json").write_text(content)

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from demo.studio import short_name
 from training.data import load
 
 from .served import MODEL, served
@@ -137,7 +138,7 @@ def test_a_person_uploads_an_image_moves_an_object_and_saves_its_masks(page, tmp
 def test_a_person_compares_two_models(page):
     assert not page.locator("#other-masks").is_visible()
     page.get_by_label("Compare with").click()
-    page.get_by_role("option", name=str(OTHER)).click()
+    page.get_by_role("option", name=short_name(str(OTHER))).click()
     page.wait_for_selector("#other-scene img")
     before = picture(page, "other-masks")
     page.get_by_role("button", name="Draw another").click()
@@ -145,7 +146,7 @@ def test_a_person_compares_two_models(page):
     # The other one becomes the first.
     page.get_by_label("Model").click()
     before = picture(page)
-    page.get_by_role("option", name=str(OTHER)).click()
+    page.get_by_role("option", name=short_name(str(OTHER))).click()
     wait_for_another(page, before)
     page.wait_for_selector("#other-masks", state="hidden")
     click(page, "scene", 17, 17, (35, 35))

@@ -110,7 +110,7 @@ def test_what_is_too_small_or_no_file_is_said_as_well(tmp_path):
     one = saved(tmp_path, "one.png", Image.new("RGB", (1, 1)))
     floats = saved(tmp_path, "f.tif", Image.fromarray(np.zeros(SIZE, np.float32)))
     for name, message in (
-        (one, "one.png has 1×1 pixels; at least 8×8 are wanted"),
+        (one, "one.png is 1 pixels wide and 1 high; at least 8 are wanted"),
         (floats, "its pixels are floats; 8 or 16 bits a channel are wanted"),
         (tmp_path / "none.png", "there is no file .*none.png"),
         (tmp_path, "is a folder; name its files, such as"),

@@ -1,9 +1,11 @@
 """Images of one's own as a mirror: each once, none lost without a word, with its labels."""
 
+import io
 import json
 
 import datasets
 import numpy as np
+import pyarrow.parquet
 import pytest
 from datasets import load_dataset
 from PIL import Image
@@ -110,7 +112,8 @@ def test_a_broken_image_is_named_and_all_others_are_there(tmp_path, capsys):
     assert numbers(found["train"] + found["validation"]) == left
     said = capsys.readouterr()
     assert f"Left out: {source / '5.png'} is" in said.out + said.err
-    assert "is 5×5, the image 40×60" in said.out + said.err and "notes" not in said.out + said.err
+    assert f"{source / '7.png'}: its mask is 5×5, the image 60×40; make them" in said.out + said.err
+    assert "notes" not in said.out + said.err
     assert f"python -m training.run --dataset images --data {tmp_path / 'out'}" in said.out
 
 
@@ -144,6 +147,34 @@ def test_parquet_with_a_column_of_images_is_read_whatever_it_is_called(tmp_path)
     assert numbers(mirrored(tmp_path / "in", tmp_path / "two")["test"]) == [0, 1, 2]
 
 
+@pytest.mark.parametrize("kind", ["bytes", "struct"])
+def test_parquet_that_does_not_say_what_its_columns_are_is_read_as_well(tmp_path, kind, capsys):
+    """As other libraries write it: files as bytes, or with their path; and one row is empty."""
+    encoded = []
+    for number in range(12):
+        buffer = io.BytesIO()
+        image(number).save(buffer, "png")
+        encoded.append(buffer.getvalue())
+    cells = encoded if kind == "bytes" else [{"bytes": data, "path": "a"} for data in encoded]
+    cells[5] = None
+    (tmp_path / "in").mkdir()
+    pyarrow.parquet.write_table(pyarrow.table({"picture": cells}), tmp_path / "in" / "a.parquet")
+    found = mirrored(tmp_path / "in", tmp_path / "out")
+    assert numbers(found["train"] + found["validation"]) == [n for n in range(12) if n != 5]
+    assert "is empty: there is nothing in column picture" in capsys.readouterr().out
+
+
+def test_an_image_may_be_called_mask_and_a_lossy_mask_is_named(tmp_path, capsys):
+    source = folder_of(tmp_path / "in", 3)
+    image(77).save(source / "venice_mask.png")
+    Image.new("L", (60, 40)).save(source / "1_mask.jpg")
+    found = mirrored(source, tmp_path / "out")
+    assert numbers(found["train"] + found["validation"]) == [0, 2, 77]
+    assert (
+        "its label map, 1_mask.jpg, has lost its labels; make it a PNG" in capsys.readouterr().out
+    )
+
+
 def test_a_dataset_of_the_hub_is_read_from_one_commit(tmp_path):
     parquet(tmp_path / "train.parquet", 20)
     content = (tmp_path / "train.parquet").read_bytes()
@@ -162,6 +193,8 @@ def test_a_dataset_of_the_hub_is_read_from_one_commit(tmp_path):
         ("{0}/nothing", "is no file or folder here, and no user/name of the Hub"),
         ("{0}/empty", "no image that Pillow reads, and no parquet, in .*empty"),
         ("{0}/columns", "no column of images; there are id, other"),
+        ("{0}/one", "two images are wanted, to train on and to validate on; got one"),
+        ("{0}/broken", "none of the source could be read; what is said above says why"),
         ("{0}/torn", "a parquet file cannot be read"),
         ("user/absent", "user/absent is no folder here, and the Hub has no such dataset"),
     ],
@@ -171,6 +204,9 @@ def test_a_source_without_images_is_said_in_a_sentence(tmp_path, source, message
     (tmp_path / "columns").mkdir()
     table = datasets.Dataset.from_dict({"id": [1, 2], "other": ["a", "b"]})
     table.to_parquet(str(tmp_path / "columns" / "a.parquet"))
+    folder_of(tmp_path / "one", 1)
+    for number in range(3):
+        (folder_of(tmp_path / "broken", 0) / f"{number}.png").write_text("no image")
     (tmp_path / "torn").mkdir()
     (tmp_path / "torn" / "a.parquet").write_bytes(b"PAR1 and no more")
     with pytest.raises(SystemExit, match=message):

@@ -207,6 +207,8 @@ def test_deleting_and_swapping_make_a_picture_of_both_images(tmp_path, pictures)
         (("--slot", "one"), "--slot must be a number or all, got 'one'"),
         (("--delete", "9"), "there is no slot 9"),
         (("--delete", "0", "1", "2", "3"), "no slot would be left; delete fewer"),
+        (("--delete", "1", "--slot", "1", "--path", "line"), "slot 1 is deleted; carry"),
+        (("--seed", "-1"), r"--seed must be from 0 to 2\*\*32 - 1, got -1"),
         (("--scale", "0"), "--scale must be above 0, got 0"),
         (("--scale", "2"), "slots of isa-t have no scale to scale them by; take a model of isa-ts"),
         (("--rotate", "9"), "have no rotation to rotate them by; take a model of isa-tsr"),

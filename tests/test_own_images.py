@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from demo import studio
+from demo.studio import choose_scenes, trained_on
 from hub.mirror.__main__ import main as mirror_command
 from training.arguments import parse
 from training.data import load, resize_image, shape_crop, stream_batches
@@ -73,6 +75,19 @@ def test_its_model_is_evaluated_with_the_same_scores(trained, tmp_path):
     for name, measured in found.items():
         assert measured["value"] == pytest.approx(last[f"final_{name}"], rel=1e-5)
     assert ("fg_ari" in found) == (masks == 25)
+
+
+def test_the_app_shows_the_images_that_it_was_validated_on_or_others(trained, monkeypatch):
+    """Where its own are not at hand, as in a Space, they are scenes that are drawn."""
+    data, _, run = trained
+    assert trained_on(str(run)) == ("images", "", data)
+    name, images = choose_scenes("images", "", data, (20, 30))
+    own = load("images", "validation", data=data, size=(20, 30)).images.floats()
+    assert name == "images"
+    np.testing.assert_array_equal(images, own)
+    monkeypatch.setattr(studio, "SCENES", 3)
+    name, images = choose_scenes("images", "", f"{data}-elsewhere", (20, 30))
+    assert name == "clevr" and images.shape == (3, 20, 30, 3)
 
 
 def test_several_seeds_have_a_summary_without_scores(tmp_path):

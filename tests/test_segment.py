@@ -121,9 +121,17 @@ def test_masks_are_enlarged_in_strips_without_a_seam():
     np.testing.assert_array_equal(photo.label_map(masks), np.argmax(whole, axis=0))
 
 
+def test_where_nothing_could_be_read_nothing_is_left(tmp_path):
+    (tmp_path / "a.png").write_text("no image")
+    words = [str(tmp_path / "a.png"), "--model", MODEL, "--out", str(tmp_path / "out")]
+    with pytest.raises(SystemExit, match="1 of 1 could not be segmented"):
+        segment.main(words)
+    assert not (tmp_path / "out").exists()
+
+
 def test_files_of_one_name_are_kept_apart():
-    names = segment.unique_names(["a/x.png", "b/x.jpg", "x-2.png", "c/x.png", "y"])
-    assert names == ["x", "x-2", "x-2-2", "x-3", "y"]
+    names = segment.unique_names(["a/x.png", "b/x.jpg", "x-2.png", "c/X.png", "y"])
+    assert names == ["x", "x-2", "x-2-2", "X-3", "y"]
 
 
 @pytest.mark.parametrize(
@@ -131,6 +139,7 @@ def test_files_of_one_name_are_kept_apart():
     [
         (("--out", "{full}"), "is not empty; name a new folder with --out"),
         (("--out", "{full}/mine.txt"), "is not empty; name a new folder with --out"),
+        (("--seed", "-1"), r"--seed must be from 0 to 2\*\*32 - 1, got -1"),
         (("--model", "nothing"), "'nothing' is no folder here"),
     ],
 )

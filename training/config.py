@@ -88,7 +88,7 @@ class TrainConfig:
         if self.batch_size > self.train_examples:
             raise ValueError(
                 f"batch_size must be at most train_examples, got {self.batch_size} "
-                f"of {self.train_examples}."
+                f"of {self.train_examples}; take a smaller one."
             )
         if self.batch_size % self.accumulate:
             raise ValueError(

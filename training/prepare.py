@@ -10,7 +10,7 @@ import hub
 from . import checkpoint
 from .arguments import Arguments
 from .config import TrainConfig
-from .data import repo_of, resolve
+from .data import dataset, repo_of, resolve
 from .hosts import on_main
 from .report import ensure_repo
 from .runs import Plan
@@ -24,10 +24,11 @@ def plan(arguments: Arguments) -> list[Plan]:
     def planned() -> str:
         config = arguments.recipe
         if config.preset == "quick":
+            own = f" --data {config.data}" if dataset(config.dataset).own else ""
             print(
                 "The preset quick is a small model on a large training set, for a CPU.\n"
                 "The published recipe, days on a CPU:  python -m training.run "
-                f"--dataset {config.dataset} --variant {config.model.variant} --preset paper"
+                f"--dataset {config.dataset} --variant {config.model.variant} --preset paper{own}"
             )
         for run in runs:  # before anything is created
             check_folder(run)

@@ -26,7 +26,7 @@ def read_image_file(path: str | Path) -> UInt8[np.ndarray, "h w 3"]:
     if min(pixels.shape[:2]) < SMALLEST:
         height, width = pixels.shape[:2]
         raise ValueError(
-            f"{path} has {height}×{width} pixels; at least {SMALLEST}×{SMALLEST} are wanted."
+            f"{path} is {width} pixels wide and {height} high; at least {SMALLEST} are wanted."
         )
     return pixels
 

@@ -70,6 +70,8 @@ def main(
         sys.exit("\nStopped; finished shards stay. The same command goes on from there.")
     except (ValueError, OSError) as error:
         sys.exit("\n".join([f"error: {error}", *getattr(error, "__notes__", ())]))
+    if dataset == IMAGES and not (split or done.counts("train")[2]):
+        sys.exit(f"error: {target.name} has no image to train on; more are wanted.")
     for name in sorted({shard.split for shard in done.shards}):
         shards, _, rows = done.counts(name)
         print(f"  {name:17} {rows:>9,} rows in {shards} file{'s' * (shards != 1)}")

@@ -98,7 +98,7 @@ def _note_what_stays(target: Target, manifest: Manifest) -> Iterator[None]:
     try:
         yield
     except (ValueError, OSError) as error:
-        if manifest.shards:
+        if any(shard.rows for shard in manifest.shards):
             error.add_note(
                 f"{_shards(manifest.shards)} kept in {target.name}; the same command goes on from "
                 "there."
@@ -139,6 +139,9 @@ def _finish(
     there: set[str],
 ) -> None:
     """Write the card. Raises a `ValueError` if a split that was asked for is empty."""
+    asked = there.intersection(splits or release.splits)
+    if asked and not any(shard.rows for shard in manifest.shards):
+        raise ValueError("none of the source could be read; what is said above says why.")
     rows = {split: manifest.counts(split)[2] for split in splits}
     empty = [split for split, count in rows.items() if not count]
     if empty or not any(shard.rows for shard in manifest.shards):

@@ -112,6 +112,8 @@ def choose_target(name: str, dataset: str, private: bool, release: Release | Non
 
     Raises a `ValueError` if the licence forbids a public repo and `private` is not set.
     """
+    if os.path.isfile(name):
+        raise ValueError(f"{name} is a file; name a folder, or a repo of the Hub, with --to.")
     is_repo = (
         name.count("/") == 1 and not name.startswith((".", "/", "~")) and not name.endswith("/")
     )

@@ -2,7 +2,7 @@
 
 import functools
 import hashlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +16,7 @@ from .rows import MAX_LABEL, Row, make_row
 
 SIDE = 256  # pixels: images with a longer shorter side are shrunk to it
 HELD_OUT = 100  # images to validate on, at most; and at most a tenth
+LOSSLESS, LOSSY = (".png", ".tif", ".tiff", ".bmp", ".gif"), (".jpg", ".jpeg", ".webp")
 SPLITS = ("train", "validation", "test")
 SPLIT_OF = {
     "train": "train", "training": "train", "test": "test", "testing": "test",
@@ -40,6 +41,8 @@ def read_images(sources: Mapping[Path, Sequence[Path]], keep_aspect: bool) -> It
         for source, paths in sources.items()
         for path in paths
     ]
+    if len(splits) < 2:
+        raise ValueError("two images are wanted, to train on and to validate on; got one.")
     placed = hold_out({name: split for split, name, _ in splits})
     order = sorted(
         (SPLITS.index(placed[name]), number, path) for number, (_, name, path) in enumerate(splits)
@@ -70,11 +73,12 @@ def make_image_row(name: str, index: int, read: Read, keep_aspect: bool) -> Row 
     try:
         pixels, labels = read()
         if labels is not None and labels.shape != pixels.shape[:2]:
-            sizes = ["×".join(map(str, size)) for size in (labels.shape, pixels.shape[:2])]
-            raise ValueError(f"the mask of {name} is {sizes[0]}, the image {sizes[1]}.")
+            sizes = [f"{width}×{height}" for height, width in (labels.shape, pixels.shape[:2])]
+            raise ValueError(f"its mask is {sizes[0]}, the image {sizes[1]}; make them alike.")
         labels = None if labels is None else _renumbered(labels)
     except ValueError as error:
-        tqdm.write(f"Left out: {error}")
+        said = str(error)
+        tqdm.write(f"Left out: {said if said.startswith(name) else f'{name}: {said}'}")
         return None
     if not keep_aspect:
         side = min(pixels.shape[:2])
@@ -91,13 +95,19 @@ def find_images(source: Path) -> list[Path]:
     if not source.is_dir():
         raise ValueError(f"there is no file or folder {source}.")
     known = Image.registered_extensions()
-    return [
+    found = [
         path
         for path in list_files(source)
-        if path.suffix.lower() in known
-        and not path.stem.endswith("_mask")
-        and "masks" not in path.relative_to(source).parts[:-1]
+        if path.suffix.lower() in known and "masks" not in path.relative_to(source).parts[:-1]
     ]
+    stems = {path.with_suffix("") for path in found}
+    return [path for path in found if not _is_mask(path, stems)]
+
+
+def _is_mask(path: Path, stems: Set[Path]) -> bool:
+    """Return whether a file is the label map of another one: `venice_mask.png` may be an image."""
+    stem = path.stem.removesuffix("_mask")
+    return stem != path.stem and path.with_name(stem) in stems
 
 
 def _split_of(path: Path, source: Path) -> str:
@@ -109,10 +119,16 @@ def _split_of(path: Path, source: Path) -> str:
 def _read(
     path: Path,
 ) -> tuple[UInt8[np.ndarray, "h w 3"], Integer[np.ndarray, "h2 w2"] | None]:
-    names = (f"{path.stem}.png", f"{path.stem}_mask.png")
-    places = [path.with_name(names[1])]
-    places += [path.parents[up] / "masks" / name for up in (0, 1) for name in names]
-    mask = next((place for place in places if place.is_file()), None)
+    places = [path.with_name(f"{path.stem}_mask")]
+    places += [
+        path.parents[up] / "masks" / name
+        for up in (0, 1)
+        for name in (path.stem, f"{path.stem}_mask")
+    ]
+    files = (place.with_name(place.name + end) for place in places for end in (*LOSSLESS, *LOSSY))
+    mask = next((file for file in files if file.is_file()), None)
+    if mask is not None and mask.suffix in LOSSY:
+        raise ValueError(f"its label map, {mask.name}, has lost its labels; make it a PNG.")
     return read_image_file(path), None if mask is None else read_label_file(mask)
 
 

@@ -118,6 +118,8 @@ def _columns(rows: Any) -> tuple[Any, str, str | None]:
 
     features = rows.features or rows._resolve_features().features
     images = [name for name, kind in features.items() if isinstance(kind, Image)]
+    # Files that `datasets` has not written do not say so.
+    images = images or [name for name, kind in features.items() if _may_hold_images(kind)]
     masks = [name for name in images if name.lower() in MASKS]
     images = [name for name in images if name not in masks]
     if not images:
@@ -129,12 +131,21 @@ def _columns(rows: Any) -> tuple[Any, str, str | None]:
     return rows, images[0], mask
 
 
+def _may_hold_images(kind: Any) -> bool:
+    """Return whether a column has encoded files: bytes, or a struct of bytes and path."""
+    if isinstance(kind, dict):
+        return "bytes" in kind
+    return getattr(kind, "dtype", None) in ("binary", "large_binary")
+
+
 def _read(
     name: str, row: dict[str, Any], image: str, mask: str | None
 ) -> tuple[UInt8[np.ndarray, "h w 3"], Integer[np.ndarray, "h2 w2"] | None]:
     """Return image and label map of a row. Raises a `ValueError` that names it if it is broken."""
     from datasets import Image
 
+    if row[image] is None:
+        raise ValueError(f"{name} is empty: there is nothing in column {image}.")
     try:
         pixels = as_rgb(Image().decode_example(row[image]))
         if mask is None or row[mask] is None:
