@@ -106,7 +106,7 @@ def _records(found: dict[str, Any], counts: dict[str, int], keep_aspect: bool) -
             if is_divided and is_held_out != (split == "validation"):
                 continue
             number = next(numbers)
-            name = f"image {number}"
+            name = f"row {place} of {named.get(split, named['train'])}"
             read = functools.partial(_read, name, row, image, mask)
             make = functools.partial(make_image_row, name, number, read, keep_aspect)
             yield Record(name, split, min(number / total, 1.0), make)
