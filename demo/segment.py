@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import jax
 import numpy as np
 import tyro
+from PIL import Image
 
 import hub
 from isa_eqx import ISA, Output
@@ -47,7 +48,7 @@ def main(words: Sequence[str] | None = None) -> None:
     """Segment photos, a line each. The exit status is 1 if one could not be read."""
     options = tyro.cli(Segment, args=words, prog="python -m demo.segment")
     try:
-        check_empty(options.out)
+        check_empty(options.out, "--out")
         check_seed(options.seed)
         if not options.photos:
             raise ValueError("name at least one photo.")
@@ -61,10 +62,10 @@ def main(words: Sequence[str] | None = None) -> None:
         sys.exit(f"{failed} of {len(options.photos)} could not be segmented.")
 
 
-def check_empty(folder: Path) -> None:
-    """Raise a `ValueError` if the folder is none, or holds anything."""
+def check_empty(folder: Path, option: str) -> None:
+    """Raise a `ValueError` that names the option if the folder is none, or holds anything."""
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise ValueError(f"{folder} is not empty; name a new folder with --out.")
+        raise ValueError(f"{folder} is not empty; name a new folder with {option}.")
 
 
 def segment(model: ISA, options: Segment) -> int:
@@ -97,8 +98,6 @@ def segment(model: ISA, options: Segment) -> int:
 
 def write(folder: Path, name: str, photo: Photo, labels: np.ndarray, out: Output) -> None:
     """Write the files of a photo."""
-    from PIL import Image
-
     with hub.atomic_file(folder / f"{name}_overlay.png") as temporary:
         Image.fromarray(overlay(photo.pixels, labels, OUTSIDE)).save(temporary, "png")
     with hub.atomic_file(folder / f"{name}_labels.png") as temporary:

@@ -18,6 +18,7 @@ from hub.push import shared_files
 from hub.remote import validate_repo_id
 from hub.upload import CARD, upload
 
+from .segment import check_empty
 from .space_card import space_card
 from .studio import trained_on
 
@@ -77,7 +78,7 @@ def publish(options: Space) -> str:
     if not is_name(options.to):
         if options.private:
             raise ValueError(f"--private is for a repo of the Hub; {options.to} is a folder.")
-        check_new(Path(options.to))
+        check_empty(Path(options.to), "--to")
         with hub.atomic_folder(Path(options.to)) as folder:
             write(folder, options)
         return f"In {options.to}: to try it, run python app.py there."
@@ -94,12 +95,6 @@ def is_name(to: str) -> bool:
         return not os.path.exists(to) and bool(validate_repo_id(to))
     except ValueError:
         return False
-
-
-def check_new(folder: Path) -> None:
-    """Raise a `ValueError` if the folder is none, or holds anything."""
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise ValueError(f"{folder} is not empty; name a new folder with --to.")
 
 
 def write(folder: Path, options: Space) -> Mapping[str, Path]:

@@ -72,8 +72,7 @@ def train(
                     break
                 shown["loss"] = _range(losses, ".1f")
             if due:
-                metric, values = _look(models, runs, step, mesh, look, bar)
-                shown[METRICS[metric]] = _range(values, ".3f")
+                shown |= _look(models, runs, step, mesh, look, bar)
             bar.set_postfix(shown, refresh=False)
             if due or stop:
                 _save(models, runs)
@@ -87,8 +86,8 @@ def train(
 
 def _look(
     models: Models, runs: Sequence[Run], step: int, mesh: Mesh, look: Scenes, bar: tqdm
-) -> tuple[str, list[float]]:
-    """Score the models, log it, and return their FG-ARI, or their MSE where nothing has labels."""
+) -> dict[str, str]:
+    """Score the models, log it, and return what the bar shows: FG-ARI, or MSE without labels."""
     found, metric = [], "mse" if look.labels is None else "fg_ari"
     for run in runs:
         model = replicate(models.state(run.place).model, mesh)
@@ -99,7 +98,7 @@ def _look(
         if is_main() and 2 * step >= run.config.steps and (said := warning(use)):
             which = f", seed {run.config.seed}" if len(runs) > 1 else ""
             bar.write(f"Step {step}{which}: {said}", file=sys.stderr)
-    return metric, found
+    return {METRICS[metric]: _range(found, ".3f")}
 
 
 def _range(values: Sequence[float], digits: str) -> str:

@@ -1,6 +1,7 @@
 """The command: `python -m hub.mirror clevr --source FILE --to user/isa-clevr`."""
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -10,7 +11,7 @@ from tyro.conf import Positional
 from .convert import mirror
 from .images import IMAGES, choose_images
 from .shards import PROCEDURAL
-from .sources import find_release
+from .sources import Release, find_release
 from .targets import choose_target
 
 
@@ -50,16 +51,7 @@ def main(
         keep_aspect: Of images: keep all of each, not the square in its middle.
     """
     try:
-        release = find_release(dataset)
-        paths, identity = list(map(Path, source)), None
-        if dataset == IMAGES:
-            release, paths, identity = choose_images(source, keep_aspect)
-        elif keep_aspect:
-            raise ValueError(f"--keep-aspect is for {IMAGES}; leave it out for {dataset}.")
-        elif source == (PROCEDURAL,):  # a folder of that name is ./procedural
-            from training.data import procedural_release
-
-            release, paths = procedural_release(dataset, split, limit), []
+        release, paths, identity = _choose(dataset, source, split, limit, keep_aspect)
         target = choose_target(to, dataset, private, release)
         print(f"Mirroring {release.title} to {target.name}")
         done = mirror(
@@ -76,6 +68,22 @@ def main(
         shards, _, rows = done.counts(name)
         print(f"  {name:17} {rows:>9,} rows in {shards} file{'s' * (shards != 1)}")
     print(done.training_command(target.name))
+
+
+def _choose(
+    dataset: str, source: Sequence[str], split: Sequence[str], limit: int | None, keep_aspect: bool
+) -> tuple[Release, list[Path], tuple[str, str] | None]:
+    """Return what is to be converted, its files, and what identifies it if that is not these."""
+    if dataset == IMAGES:
+        return choose_images(source, keep_aspect)
+    if keep_aspect:
+        raise ValueError(f"--keep-aspect is for {IMAGES}; leave it out for {dataset}.")
+    release = find_release(dataset)
+    if tuple(source) == (PROCEDURAL,):  # a folder of that name is ./procedural
+        from training.data import procedural_release
+
+        return procedural_release(dataset, split, limit), [], None
+    return release, list(map(Path, source)), None
 
 
 if __name__ == "__main__":

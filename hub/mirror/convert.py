@@ -41,8 +41,7 @@ def mirror(
     - `sources`: files of the release, or folders of them; none for scenes that are drawn.
     - `release`: by default that of the publishers.
     - `identity`: `source` and `sizes` of the manifest, by default fingerprints of the files.
-    - `splits`: the splits to convert, by default all.
-    - `limit`: the largest number of rows in each split.
+    - `splits`, `limit`: those to convert, by default all, and the largest number of rows in each.
     - `shard_mb`: megabytes of encoded images in a parquet file, after which the next one begins.
 
     Returns the manifest of the finished mirror. Raises a `ValueError` if the source is damaged,

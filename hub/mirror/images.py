@@ -2,17 +2,16 @@
 
 import dataclasses
 import os
-import re
 from collections.abc import Sequence
 from pathlib import Path
 
 from ..common.errors import translate_hub_errors
+from ..remote import Repo, locate
 from .convert import identify
 from .sources import Release, find_release
 from .sources.tables import read_records, read_repo
 
 IMAGES = "images"
-_REPO = re.compile(r"([\w.-]+/[\w.-]+)(?:@([\w./-]+))?", re.ASCII)
 
 
 def choose_images(
@@ -27,10 +26,8 @@ def choose_images(
     Raises a `ValueError` if a source is neither; a `ConnectionError` if the Hub does not answer.
     """
     release = find_release(IMAGES)
-    match = _REPO.fullmatch(sources[0])
-    if len(sources) == 1 and match and not os.path.exists(sources[0]):
-        repo, commit = match[1], _commit(match[1], match[2])
-
+    if len(sources) == 1 and (place := _repo(sources[0])) is not None:
+        repo, commit = place.repo_id, _commit(place.repo_id, place.revision)
         title = f"Images of {repo}"
         about = f"Images of the dataset [{repo}](https://huggingface.co/datasets/{repo})."
         release = dataclasses.replace(
@@ -53,7 +50,18 @@ def choose_images(
     return release, paths, (f"{names}{'-aspect' * keep_aspect}", sizes)
 
 
-def _commit(repo: str, revision: str | None) -> str:
+def _repo(name: str) -> Repo | None:
+    """Return the dataset repo of this name, `None` if it is a file or folder, or cannot be one."""
+    if os.path.exists(name):
+        return None
+    try:
+        place = locate(name, repo_type="dataset")
+    except ValueError:
+        return None
+    return place if isinstance(place, Repo) else None
+
+
+def _commit(repo: str, revision: str) -> str:
     """Return the commit that a revision is now."""
     from huggingface_hub import HfApi
 
