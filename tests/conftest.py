@@ -7,6 +7,7 @@ import json
 import os
 import re
 import shutil
+import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -63,8 +64,15 @@ def _noted(event: str, arguments: tuple) -> None:
 
 sys.addaudithook(_noted)
 
-# Compiling takes longer than running, and small models run fast however they are compiled.
-# What the compiler may change is tested `fully_optimised`.
+# Compiling takes longer than running, and small models run fast however they are compiled: with
+# XLA's older emitter, in a third of the time. What the compiler may change is tested
+# `fully_optimised`. XLA ends a process that has a flag it does not know.
+QUICK = "--xla_cpu_use_fusion_emitters=false"
+if "XLA_FLAGS" not in os.environ:
+    program = [sys.executable, "-c", "import jax; jax.jit(lambda: 0)()"]
+    tried = subprocess.run(program, env=os.environ | {"XLA_FLAGS": QUICK}, capture_output=True)
+    if tried.returncode == 0:
+        os.environ["XLA_FLAGS"] = QUICK  # also of workers, and of processes that tests start
 jax.config.update("jax_disable_most_optimizations", True)
 
 # The same examples every time, so that a test that fails blames the change. To look for others:
@@ -193,6 +201,11 @@ def made_once(tmp_path_factory: pytest.TempPathFactory, name: str, make: Callabl
         if not file.exists():
             file.write_text(json.dumps(make()))
     return json.loads(file.read_text())
+
+
+def slow(*values: Any) -> Any:
+    """A case of a test that is run where slow tests are."""
+    return pytest.param(*values, marks=pytest.mark.slow)
 
 
 @contextlib.contextmanager

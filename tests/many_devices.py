@@ -1,8 +1,9 @@
 """Trains small models on simulated devices, and prints the losses of every step.
 
-In one process, on one device and on four: `python -m tests.many_devices MIRROR`. On four that are
-two hosts' two: `python -m tests.many_devices MIRROR HOST:PORT HOST`. On four, batches are whole,
-and computed in two parts; of the ResNet, which takes long to compile, in parts alone.
+In one process, on one device and on four: `python -m tests.many_devices MIRROR cnn,resnet`. On four
+that are two hosts' two: `python -m tests.many_devices MIRROR cnn,resnet HOST:PORT HOST`. On four,
+batches are whole, and computed in two parts; of the ResNet, which takes long to compile, in parts
+alone.
 """
 
 import contextlib
@@ -101,15 +102,15 @@ def losses_of_seeds(config: TrainConfig) -> list[list[float]]:
     return [flat, alone]
 
 
-def main(mirror: str, coordinator: str | None = None, host: str | None = None) -> None:
+def main(mirror: str, names: str, coordinator: str | None = None, host: str | None = None) -> None:
     alone = coordinator is None or host is None
     jax.config.update("jax_num_cpu_devices", DEVICES if alone else DEVICES // HOSTS)
     if not alone:
         join(HostOptions(True, coordinator, HOSTS, int(host)))
     found = {}
-    for name, model in MODELS.items():
+    for name in names.split(","):
         whole = TrainConfig(
-            "tetrominoes", "quick", model, steps=STEPS, batch_size=BATCH, warmup_steps=5,
+            "tetrominoes", "quick", MODELS[name], steps=STEPS, batch_size=BATCH, warmup_steps=5,
             learning_rate=1e-3, train_examples=COUNT,
         )  # fmt: skip
         parts = dataclasses.replace(whole, accumulate=2)

@@ -113,6 +113,7 @@ def test_sa_has_no_direct_form():
         attention.main(options, options.config())
 
 
+@pytest.mark.slow
 def test_every_step_from_a_release_to_a_batch_is_timed(monkeypatch, capsys):
     monkeypatch.setattr(scenes, "DISTINCT", 2)
     monkeypatch.setattr(data, "RECORDS", {"tetrominoes": 400, "clevr": 20})

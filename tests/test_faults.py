@@ -306,6 +306,7 @@ def test_a_killed_push_leaves_the_repo_as_it_was(tmp_path):
     assert HUB.files(REPO) == before and len(HUB.repo(REPO).history()) == 2
 
 
+@pytest.mark.slow
 def test_twenty_processes_pull_into_one_cache(model, tmp_path):
     program = f"""
 import os, huggingface_hub, numpy as np, hub

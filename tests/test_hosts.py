@@ -21,6 +21,7 @@ def joining(port, host, timeout):
     return subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
 
+@pytest.mark.slow
 def test_the_host_that_never_joins_is_named():
     port = free_port()
     hosts = [joining(port, host, timeout) for host, timeout in ((0, 15), (2, 40))]

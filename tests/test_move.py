@@ -174,7 +174,8 @@ def test_a_path_ends_where_it_begins_and_moves_one_slot_alone(path, scenes):
         np.testing.assert_allclose(at_half, -scene.frames.position[slot], atol=1e-5)
 
 
-def test_the_command_writes_an_animation_of_every_object(tmp_path, pictures, capsys):
+def test_the_command_writes_an_animation_of_every_object(tmp_path, pictures, capsys, monkeypatch):
+    monkeypatch.setattr(move, "MOMENTS", 3)
     Image.fromarray(np.asarray(pictures.images.pixels[0])).save(tmp_path / "a.png")
     out = tmp_path / "a.gif"
     move.main(

@@ -18,6 +18,8 @@ from training.presets import preset
 from training.run import main as run_command
 from training.summary import is_over, scores_of
 
+from .conftest import slow
+
 TINY = ("--image-size", "20,30", "--num-slots", "3", "--slot-size", "8", "--hidden-size", "8",
         "--encoder-channels", "4", "--encoder-strides", "5", "--decoder-channels", "8",
         "--steps", "3", "--batch-size", "2", "--loss-pixels", "40")  # fmt: skip
@@ -39,7 +41,7 @@ def make(folder, masks):
     return str(folder / "mirror")
 
 
-@pytest.fixture(scope="module", params=[0, 1, 25], ids=["no masks", "some", "all"])
+@pytest.fixture(scope="module", params=[0, slow(1), 25], ids=["no masks", "some", "all"])
 def trained(request, tmp_path_factory):
     """A mirror, how many masks it has, and a run on it."""
     folder = tmp_path_factory.mktemp("own")

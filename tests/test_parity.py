@@ -14,7 +14,7 @@ from hypothesis import settings
 from isa_eqx import original
 from isa_eqx.frames import identity
 
-from .conftest import fully_optimised
+from .conftest import fully_optimised, slow
 from .published import CASES, case, weights
 
 # In float64 the stored arrays' rounding is all that differs. In float32: ten times what the
@@ -83,7 +83,7 @@ def assert_same_output(value, out, stored, bound):
 
 
 @pytest.mark.parametrize("name", CASES)
-@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("dtype", ["float64", slow("float32")])
 def test_it_computes_what_the_published_model_computes(name, dtype):
     stored = case(name)
     for_values, for_gradients = bounds(original.config(CASES[name]), dtype)

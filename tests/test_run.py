@@ -28,7 +28,7 @@ from training.scoring import evaluate
 from training.signals import TRY_AGAIN
 from training.step import initial_state
 
-from .conftest import HUB, assert_same, run_lines
+from .conftest import HUB, assert_same, fully_optimised, run_lines
 from .loopback import OWNER, STRANGER
 
 STEPS, EVERY = 120, 50  # the last look comes at the end, not after as many again
@@ -101,7 +101,8 @@ def test_its_scores_are_of_the_model_that_it_leaves_on_all_of_validation(whole):
     run, said, _ = whole
     records = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
     validation = load("tetrominoes", "validation")
-    scores, _ = evaluate(ISA.from_pretrained(run), validation, "tetrominoes")
+    with fully_optimised():  # a thousand images take longer than compiling
+        scores, _ = evaluate(ISA.from_pretrained(run), validation, "tetrominoes")
     assert len(validation) == records[-1]["images"] == 1000
     for name, label in METRICS.items():
         np.testing.assert_allclose(scores[name], records[-1][f"final_{name}"], rtol=1e-3, atol=1e-4)
@@ -169,6 +170,7 @@ def test_the_lines_on_its_card_take_a_picture_apart(whole, tmp_path, monkeypatch
     assert run_lines(Path("README.md")).segmentation.shape == (35, 35)
 
 
+@pytest.mark.slow
 def test_killed_and_stopped_it_ends_with_the_same_weights(environment, whole, tmp_path):
     run = tmp_path / "run"
     arguments = (*OPTIONS, *SMALL, "--out", str(run))

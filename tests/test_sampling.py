@@ -17,6 +17,7 @@ from training.loss import loss
 from training.sampling import UNIFORM, contrast, importance, sample_pixels
 from training.step import initial_state
 
+from .conftest import fully_optimised
 from .test_training import TINY, as_variant
 
 DRAWS = 4000
@@ -86,8 +87,9 @@ def test_random_pixels_estimate_the_loss_and_its_gradient_without_bias(share):
 
         return jax.lax.map(one, keys, batch_size=100)
 
-    whole = estimates(dataclasses.replace(config, loss_pixels=None), jr.split(jr.key(0), 1))
-    sampled = estimates(config, jr.split(jr.key(4), DRAWS))
+    with fully_optimised():  # so many draws take longer than compiling
+        whole = estimates(dataclasses.replace(config, loss_pixels=None), jr.split(jr.key(0), 1))
+        sampled = estimates(config, jr.split(jr.key(4), DRAWS))
     for draws, truth in zip(sampled, whole, strict=True):
         draws, truth = (
             np.concatenate([np.reshape(x, (len(x), -1)) for x in jax.tree.leaves(tree)], axis=1)

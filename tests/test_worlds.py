@@ -13,6 +13,8 @@ from training.data.drawing import draw_batches, draw_split
 from training.data.procedural import clevr, clevrtex, multishapenet, objects_room, waymo
 from training.data.scenes import shuffled_batches
 
+from .conftest import slow
+
 SCENES = 4
 WORLDS = {  # those that differ the most: they take seconds to compile
     "objects_room": objects_room.WORLD,
@@ -128,7 +130,14 @@ def test_no_two_splits_have_the_same_scenes():
     assert scenes["empty_room"].labels.max() < objects_room.BACKGROUND
 
 
-@pytest.mark.parametrize("name", [name for name, spec in DATASETS.items() if not spec.own])
+@pytest.mark.parametrize(
+    "name",
+    [
+        name if name in ("tetrominoes", "clevr") else slow(name)
+        for name, spec in DATASETS.items()
+        if not spec.own
+    ],
+)
 def test_every_dataset_but_own_images_is_drawn(name):
     scenes, fewer = load(name, "validation", 8), load(name, "validation", 5)
     assert (len(scenes), len(fewer), len(fewer.poses.position)) == (8, 5, 5)
