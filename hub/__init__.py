@@ -11,6 +11,7 @@ from .common.files import atomic_folder as atomic_folder
 from .config_file import LIBRARY as LIBRARY
 from .config_file import version as version
 from .pretrained import AbstractPretrained as AbstractPretrained
+from .serialisation import differences as differences
 from .serialisation import fill_tree as fill_tree
 from .serialisation import load_tree as load_tree
 from .serialisation import named_arrays as named_arrays

@@ -52,8 +52,26 @@ def fill_tree(tree: T, arrays: Mapping[str, np.ndarray | jax.Array]) -> T:
     The new arrays keep their dtypes. Raises a `ValueError` that lists the names that are missing,
     unexpected, of another shape, or of another kind of dtype (any floating dtype fits any other).
     """
-    _check(_named(tree), arrays)
+    _check(tree, arrays)
     return _replace(tree, lambda name: jnp.asarray(arrays[name]))
+
+
+def differences(tree: Any, arrays: Mapping[str, Any]) -> dict[str, str]:
+    """Return what keeps arrays from filling a tree, by name: see `fill_tree`. Empty if they fit.
+
+    - `tree`, `arrays`: of arrays or `jax.ShapeDtypeStruct`s.
+    """
+    wanted = _named(tree)
+    # The names of a foreign file may be many, long, and meant for a terminal.
+    found = {name: f"missing {name} {wanted[name].shape}" for name in wanted.keys() - arrays.keys()}
+    found |= {name: f"unexpected {ascii(name):.100}" for name in arrays.keys() - wanted.keys()}
+    for name in wanted.keys() & arrays.keys():
+        a, b = wanted[name], arrays[name]
+        if a.shape != b.shape:
+            found[name] = f"{name} should be {a.shape}, is {b.shape!s:.100}"
+        elif a.dtype != b.dtype and not _are_floating(a.dtype, b.dtype):
+            found[name] = f"{name} should be {a.dtype}, is {b.dtype}"
+    return dict(sorted(found.items(), key=lambda pair: pair[1]))
 
 
 def save_tree(tree: Any, path: Path, metadata: dict[str, str] | None = None) -> None:
@@ -75,7 +93,7 @@ def load_tree(
     do not match, if the file is absent or damaged, or if an array cannot be sharded as asked.
     """
     with _opened(path) as file:
-        _check(_named(tree), _header(file, path))
+        _check(tree, _header(file, path))
         return _replace(tree, lambda name: _load(file, name, dtype, sharding))
 
 
@@ -125,18 +143,9 @@ def _load(file: Any, name: str, dtype: DTypeLike | None, sharding: Sharding | No
     return jax.make_array_from_callback(shape, sharding, part)
 
 
-def _check(wanted: Mapping[str, Any], got: Mapping[str, Any]) -> None:
-    # The names of a foreign file may be many, long, and meant for a terminal.
-    problems = [f"missing {name} {wanted[name].shape}" for name in wanted.keys() - got.keys()]
-    problems += [f"unexpected {ascii(name):.100}" for name in got.keys() - wanted.keys()]
-    for name in wanted.keys() & got.keys():
-        a, b = wanted[name], got[name]
-        if a.shape != b.shape:
-            problems.append(f"{name} should be {a.shape}, is {b.shape!s:.100}")
-        elif a.dtype != b.dtype and not _are_floating(a.dtype, b.dtype):
-            problems.append(f"{name} should be {a.dtype}, is {b.dtype}")
-    if problems:
-        first, more = sorted(problems)[:MAX_PROBLEMS], len(problems) - MAX_PROBLEMS
+def _check(tree: Any, got: Mapping[str, Any]) -> None:
+    if problems := list(differences(tree, got).values()):
+        first, more = problems[:MAX_PROBLEMS], len(problems) - MAX_PROBLEMS
         rest = f"; and {more} more" if more > 0 else ""
         raise ValueError(f"the tensors do not fit: {'; '.join(first)}{rest}.")
 

@@ -13,6 +13,7 @@ from training.config import TrainConfig
 from training.presets import PRESETS, preset
 
 OTHER = dict(
+    init="user/isa@main", init_partial=("decoder", "initial_slots"), init_sha256="0" * 64,
     subset="clevr6", data="user/mirror@main", cache=True, seed=3, data_seed=5, steps=77,
     batch_size=8, accumulate=2, train_examples=99, learning_rate=2e-5, warmup_steps=5,
     clip_norm=1.0, loss_pixels=7, gradient_scale=0.25, recompute=False, mixing=0.5,
@@ -50,7 +51,8 @@ def test_the_command_of_a_preset_repeats_it(place, variant):
 @pytest.mark.parametrize("name", OTHER)
 def test_a_changed_field_is_in_the_command(name):
     layers = "encoder_channels", "encoder_strides", "decoder_channels", "decoder_strides"
-    group = [name for name in OTHER if name in layers] if name in layers else [name]
+    together = (layers, ("init", "init_partial", "init_sha256"))
+    group = next(([*names] for names in together if name in names), [name])
     config = preset("clevr", name="quick", **{name: OTHER[name] for name in group})
     assert parse(shlex.split(command(config))[3:]).recipe == config
 

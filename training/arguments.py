@@ -77,10 +77,11 @@ class Arguments:
     hosts: HostOptions = HostOptions()
 
 
-# The options that take several numbers.
+# The options that take several values.
 _SEVERAL = tuple(
     f"--{field.name.replace('_', '-')}"
-    for field in dataclasses.fields(ISAConfig)
+    for kind in (TrainConfig, ISAConfig)
+    for field in dataclasses.fields(kind)
     if "tuple" in str(field.type)
 )
 
@@ -165,13 +166,17 @@ def _chosen(words: Sequence[str]) -> dict[str, Any]:
 
 def options(config: TrainConfig, usual: TrainConfig) -> list[str]:
     """Return the words of the command line that turn a recipe into another."""
+    return changes(config, usual) + changes(config.model, usual.model)
+
+
+def changes(ours: TrainConfig | ISAConfig, theirs: TrainConfig | ISAConfig) -> list[str]:
+    """Return the words that turn their fields into ours, but for an architecture among them."""
     words: list[str] = []
-    for ours, theirs in ((config, usual), (config.model, usual.model)):
-        for field in dataclasses.fields(ours):
-            value = getattr(ours, field.name)
-            if field.name != "model" and value != getattr(theirs, field.name):
-                values = value if isinstance(value, tuple) else (value,)
-                words += [f"--{field.name.replace('_', '-')}", *map(str, values)]
+    for field in dataclasses.fields(ours):
+        value = getattr(ours, field.name)
+        if field.name != "model" and value != getattr(theirs, field.name):
+            values = value if isinstance(value, tuple) else (value,)
+            words += [f"--{field.name.replace('_', '-')}", *map(str, values)]
     return words
 
 

@@ -21,11 +21,13 @@ METRICS = {"fg_ari": "FG-ARI", "ari": "ARI", "miou": "mIoU", "mbo": "mBO", "mse"
 
 
 def title(config: TrainConfig) -> str:
-    """Return the title of a run: data, variant, preset and seed."""
+    """Return the title of a run: data, variant, preset, what it started from, and seed."""
     name = "/".join(filter(None, (config.dataset, config.subset)))
     parts = [f"{name} ({short_name(config.data)})", config.model.variant, config.preset]
     if config.model.dtype != "float32":
         parts.append(config.model.dtype)
+    if config.init is not None:
+        parts.append(f"from {short_name(config.init)}")
     return ", ".join((*parts, f"seed {config.seed}"))
 
 
@@ -53,7 +55,7 @@ def run_card(run: Path, config: TrainConfig, resumed: bool, seeds: int = 1) -> s
     scores = {name: final[f"final_{name}"] for name in METRICS if f"final_{name}" in final}
     sections = (
         f"# {method_name(config.model)}: {title(config)}",
-        f"{describe_model(config.model)} This one has learnt it without labels.",
+        f"{describe_model(config.model)} This one has learnt it without labels{_origin(config)}.",
         _picture(run, "samples.png", "Validation scenes taken apart by slots"),
         usage_section(config.model, str(run)),
         _results(scores, final["images"], config),
@@ -66,10 +68,18 @@ def run_card(run: Path, config: TrainConfig, resumed: bool, seeds: int = 1) -> s
         "\n\n".join(section.strip() for section in sections if section) + "\n",
         results=[_measured(name, value, final["images"], config) for name, value in scores.items()],
         model_name=title(config),
+        base_model=repo_of(config.init or ""),
         datasets=[repo_of(config.data) or config.dataset],
         license="apache-2.0",
         **front_matter(config.model),
     )
+
+
+def _origin(config: TrainConfig) -> str:
+    if config.init is None:
+        return ""
+    anew = "".join(f", without its `{part}`" for part in config.init_partial)
+    return f", starting from the weights of `{config.init}`{anew}"
 
 
 def _picture(run: Path, file: str, what: str) -> str:

@@ -25,6 +25,13 @@ class TrainConfig:
         data: Where the scenes are: procedural, drawn by this library; or a mirror that python -m
             hub.mirror has made, which is streamed: a folder, user/name or user/name@revision.
         cache: Whether the training images of a mirror are decoded once and kept in memory.
+        init: The model whose weights the run starts with, a folder or user/name or
+            user/name@revision; None for random ones. The optimiser is new. Models of --seeds then
+            differ in their random frames and in the pixels of the loss alone.
+        init_partial: The parts of the model that start with random weights all the same, such as
+            decoder or initial_slots: names of arrays, or what they begin with.
+        init_sha256: Of the weights of init: the run starts with no others. It is filled in where it
+            is not given.
         seed: Of weights, order of images and initial frames; the scenes stay the same.
         data_seed: Of the order of images alone, where it is not to follow `seed`.
         steps: Updates of the weights. The preset's warm-up keeps its share of them.
@@ -55,6 +62,9 @@ class TrainConfig:
     subset: str = ""
     data: str = "procedural"
     cache: bool = False
+    init: str | None = None
+    init_partial: tuple[str, ...] = ()
+    init_sha256: str | None = None
     seed: int = 0
     data_seed: int | None = None
     steps: int = 20_000
@@ -82,6 +92,9 @@ class TrainConfig:
             raise ValueError(f"seed must be below 2**32, got {self.seed}.")
         if self.data_seed is not None and self.data_seed < 0:
             raise ValueError(f"data_seed must be at least 0, got {self.data_seed}.")
+        for name in ("init_partial", "init_sha256"):
+            if self.init is None and getattr(self, name):
+                raise ValueError(f"{name} is for a run with init; add that, or leave it out.")
         for name in ("learning_rate", "clip_norm"):
             if not 0 < getattr(self, name) < math.inf:
                 raise ValueError(f"{name} must be above 0, got {getattr(self, name)}.")

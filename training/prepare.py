@@ -2,7 +2,7 @@
 
 import dataclasses
 import json
-import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import hub
@@ -10,11 +10,13 @@ import hub
 from . import checkpoint
 from .arguments import Arguments
 from .config import TrainConfig
-from .data import dataset, repo_of, resolve
+from .data import dataset, resolve
 from .hosts import on_main
+from .initial import resolve_init
 from .report import ensure_repo
 from .runs import Plan
 from .seeds import folder_of, seeds_of
+from .sources import PINNED, keep_sources
 
 
 def plan(arguments: Arguments) -> list[Plan]:
@@ -30,19 +32,20 @@ def plan(arguments: Arguments) -> list[Plan]:
                 "The published recipe, days on a CPU:  python -m training.run "
                 f"--dataset {config.dataset} --variant {config.model.variant} --preset paper{own}"
             )
+        check_seeds(runs)
         for run in runs:  # before anything is created
             check_folder(run)
-        found, data = [], config.data
+        found, sources = [], {}
         for run in runs:
-            recipe = dataclasses.replace(run.recipe, data=data)
+            recipe = dataclasses.replace(run.recipe, **sources)
             config, where, resumed = prepare(dataclasses.replace(run, recipe=recipe))
-            data = config.data  # all of the same commit
-            found.append([str(where), resumed, config.data, config.train_examples])
+            sources = {name: getattr(config, name) for name in PINNED}  # all of the same commit
+            found.append([str(where), resumed, config.train_examples, sources])
         return json.dumps(found)
 
     plans = []
-    for run, (where, resumed, data, count) in zip(runs, json.loads(on_main(planned)), strict=True):
-        recipe = dataclasses.replace(run.recipe, data=data, train_examples=count)
+    for run, (where, resumed, count, found) in zip(runs, json.loads(on_main(planned)), strict=True):
+        recipe = dataclasses.replace(run.recipe, train_examples=count, **found)
         plans.append(Plan(recipe, Path(where), resumed, run.output.push_to_hub))
     return plans
 
@@ -67,6 +70,18 @@ def split_seeds(arguments: Arguments) -> list[Arguments]:
     ]
 
 
+def check_seeds(runs: Sequence[Arguments]) -> None:
+    """Raise a `ValueError` if several seeds would train the same model."""
+    config = runs[0].recipe
+    is_random = config.model.variant != "sa" or config.loss_pixels is not None
+    if len(runs) > 1 and config.init and not config.init_partial and not is_random:
+        raise ValueError(
+            f"with --seeds, all {len(runs)} models would be the same: they start from the same "
+            "weights, and sa has no random frames. Leave out --seeds, or sample pixels for the "
+            "loss with --loss-pixels."
+        )
+
+
 def folder(arguments: Arguments) -> Path:
     """Return the folder of a run, or of several seeds."""
     config, alone = arguments.recipe, arguments.seeds.seeds is None
@@ -86,7 +101,8 @@ def prepare(arguments: Arguments) -> tuple[TrainConfig, Path, bool]:
         raise ValueError(f"--eval-every must be at least 1 step, got {output.eval_every}.")
     check_folder(arguments)
     run, resumed = output.out or folder(arguments), is_resumed(arguments)
-    config = resolve(dataclasses.replace(config, data=resolve_data(run, config, resumed)))
+    config = keep_sources(run, config) if resumed else resolve_init(config)
+    config = resolve(config)
     if not resumed:
         begin(run, config, output.push_to_hub)
     return config, run, resumed
@@ -127,20 +143,3 @@ def begin(run: Path, config: TrainConfig, repo: str | None) -> None:
         raise ValueError(
             f"cannot write to {run} ({error.strerror}); name another folder with --out."
         ) from error
-
-
-def resolve_data(run: Path, config: TrainConfig, resumed: bool) -> str:
-    """Return the source of the scenes.
-
-    A resumed run keeps the commit that it began with, unless another one is named, and the
-    spelling of its folder.
-    """
-    try:
-        began = json.loads((run / "train.json").read_text())["data"] if resumed else ""
-    except (OSError, ValueError, KeyError, TypeError):
-        began = ""  # what is wrong there, the checkpoint's reader says better
-    if repo_of(began) == config.data.partition("@")[0] and not repo_of(config.data):
-        return began
-    if all(map(os.path.isdir, (began, config.data))) and os.path.samefile(began, config.data):
-        return began
-    return config.data

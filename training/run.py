@@ -14,6 +14,7 @@ from .data import describe_data, load, split_name, stream_batches
 from .devices import all_devices, make_mesh, replicate
 from .ensemble import Ensemble, Single
 from .hosts import exit_if_one_is_lost, is_main, on_main, tell
+from .initial import initialise
 from .log import NonFiniteError
 from .loop import train
 from .prepare import folder, plan
@@ -113,9 +114,10 @@ def first_states(plans: Sequence[Plan]) -> tuple[list[TrainState], float]:
 
     def started() -> str:
         nonlocal seconds
-        for one, state in zip(plans, states, strict=True):
+        for place, one in enumerate(plans):
             if not one.resumed:  # from here on it can be resumed
-                checkpoint.save(one.folder, state, one.config, seconds)
+                states[place] = initialise(states[place], one.config)
+                checkpoint.save(one.folder, states[place], one.config, seconds)
         step = checkpoint.common_step([one.folder for one in plans]) if len(plans) > 1 else None
         for place, one in enumerate(plans):
             if one.resumed:

@@ -1,6 +1,5 @@
 """The scores that runs have left; of several seeds: all of them, median, worst and best."""
 
-import dataclasses
 import json
 import statistics
 from collections.abc import Mapping, Sequence
@@ -11,16 +10,15 @@ import hub
 
 from .card import METRICS
 from .config import TrainConfig
-from .prepare import resolve_data
 from .seeds import has_diverged
+from .sources import keep_sources
 
 BOUND = 0.9  # FG-ARI
 
 
 def is_over(run: Path, config: TrainConfig) -> bool:
     """Return whether a run of this recipe has come to its end, or has diverged."""
-    data = resolve_data(run, config, resumed=True)  # with the commit that it began with
-    wanted = json.loads(json.dumps(dataclasses.replace(config, data=data).to_dict()))
+    wanted = json.loads(json.dumps(keep_sources(run, config).to_dict()))
     try:
         if json.loads((run / "train.json").read_text()) != wanted:
             return False
