@@ -1,5 +1,7 @@
 """Pose faithfulness: do frames say where objects are, and do objects follow their frames?"""
 
+from collections.abc import Iterator
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -46,19 +48,34 @@ def measure_poses(
     """
     if scenes.poses is None:
         raise ValueError("wanted scenes with true poses, which only procedural ones have.")
-    spec, count, parts = dataset(name), len(scenes), []
-    poses = jax.tree.map(jnp.asarray, scenes.poses)
+    poses, parts = jax.tree.map(jnp.asarray, scenes.poses), []
+    for rows, out, slot, overlap in matched(model, scenes, name, seed):
+        true = jax.tree.map(lambda x, at=rows: x[at], poses)
+        parts.append(jax.device_get(_measure(model, out, true, slot, overlap)))
+    of_objects = jax.tree.map(lambda *arrays: np.concatenate(arrays)[: len(scenes)], *parts)
+    return {measure: of_images(of_objects[measure]) for measure in (*TRUE, *FOLLOWED)}
+
+
+def matched(
+    model: ISA, scenes: Scenes, name: str, seed: int = 0
+) -> Iterator[tuple[Int[np.ndarray, " b"], Output, Int[Array, "b i"], Float[Array, "b i"]]]:
+    """Iterate over batches: rows of the scenes, what the model makes of them, and the slot of each
+    label and their overlap, as of `match_objects`.
+
+    All batches are full, so that one program serves every count: the last begins again with the
+    first rows.
+
+    - `name`, `seed`: as of `measure_poses`.
+    """
+    spec, count = dataset(name), len(scenes)
     background = tuple(sorted({*spec.background, *range(spec.first_object)}))
     for first in range(0, count, BATCH):
-        places = np.arange(first, first + BATCH)  # always a full batch, as in `score`
+        places = np.arange(first, first + BATCH)
         batch = scenes[places % count]
         out = explain(model, batch.images, places.astype(np.uint32), np.array(seed, np.uint32))
         labels, sizes = jnp.asarray(batch.labels, jnp.int32), (spec.num_labels, out.slots.shape[1])
         slot, overlap = match_objects(labels, out.segmentation, *sizes, background)
-        true = jax.tree.map(lambda x, at=places % count: x[at], poses)
-        parts.append(jax.device_get(_measure(model, out, true, slot, overlap)))
-    of_objects = jax.tree.map(lambda *arrays: np.concatenate(arrays)[:count], *parts)
-    return {measure: _of_images(of_objects[measure]) for measure in (*TRUE, *FOLLOWED)}
+        yield places % count, out, slot, overlap
 
 
 @eqx.filter_jit
@@ -79,7 +96,7 @@ def _measure(
     return jax.vmap(measure)(out, truth, slot, overlap)
 
 
-def _of_images(values: Float[np.ndarray, "n i *c"]) -> Float[np.ndarray, "n *m"]:
+def of_images(values: Float[np.ndarray, "n i *c"]) -> Float[np.ndarray, "n *m"]:
     """Return means over objects, or the moments of pairs."""
     if values.ndim > 2:
         return moments(values[:, :, 0], values[:, :, 1])

@@ -92,6 +92,25 @@ def _draw(
     return image, label.at[rows, columns].set(names[:, None, None])
 
 
+def colour_and_shape(
+    image: UInt8[np.ndarray, "35 35 3"], mask: Bool[np.ndarray, "35 35"]
+) -> tuple[int, int]:
+    """Return the colour of a piece, a row of `COLOURS`, and its shape, a row of `SHAPES`.
+
+    - `mask`: its pixels, all of which are seen.
+
+    Raises a `ValueError` if they are no tetromino.
+    """
+    seen, (rows, columns) = image[mask].max(axis=0) > 0, np.nonzero(mask)
+    corners = np.stack([rows, columns], axis=1) - (rows.min(), columns.min())
+    cells = np.unique(corners // CELL, axis=0)
+    colour = np.flatnonzero((seen == COLOURS.astype(bool)).all(axis=1))
+    shape = np.flatnonzero([np.array_equal(cells, known) for known in SHAPES])
+    if len(rows) != CELLS_PER_PIECE * CELL**2 or not len(colour) or not len(shape):
+        raise ValueError("wanted a tetromino of one colour, all of which is seen.")
+    return int(colour[0]), int(shape[0])
+
+
 def draw(seed: int, split: int, indices: UInt32[Array, " b"]) -> Drawn:
     """Draw scenes; each depends only on seed, split and its own index."""
     return _draw_all(jr.fold_in(jr.key(seed), split), indices)
