@@ -134,7 +134,18 @@ class ISA(AbstractPretrained):
         frames: Frame | None = None,
         gradient_scale: float = 1.0,
     ) -> tuple[Float[Array, "k d"], Frame, Float[Array, "k n"]]:
-        """Return slots, frames and attention, without decoding. Arguments and errors: as above.
+        """Return slots, frames and attention, without decoding: features for other work.
+
+        - Slots, (k, d): what each object is. Their order depends on the image and the initial
+          frames, and one or more are background: treat them as a set. They have no unit or scale.
+        - Frames: where it is; position and scale in grid units, see `Frame`.
+        - Attention, (k, n): the share of each slot in each cell of the encoder's grid, row by row,
+          (k, *config.feature_size) when reshaped. It sums to 1 over slots.
+
+        All are differentiable in image and weights, through all rounds of attention. To freeze the
+        model, differentiate in what comes after it alone, or put `jax.lax.stop_gradient` around
+        what this returns. To train some of its parts, see docs/features.md. Arguments and errors:
+        as above.
 
         - `gradient_scale`: of the gradient between rounds of attention; see `SlotAttention`.
         """
@@ -150,7 +161,14 @@ class ISA(AbstractPretrained):
     def encode(
         self, image: Float[Array, "h w 3"]
     ) -> tuple[Float[Array, "n c"], Float[Array, "n 2"]]:
-        """Return the features that slots attend to, and their (y, x) coordinates."""
+        """Return the features that slots attend to, and their (y, x) coordinates.
+
+        Features are vectors, (n, c), one for each cell of the encoder's grid, row by row,
+        (*config.feature_size, c) when reshaped. Those of the invariant variants are of the cell's
+        surroundings, wherever these are; those of `sa`, and with a `learnt_grid`, have absolute
+        positions added. Coordinates are in grid units, see `coordinates`. The gradient is as of
+        `attend`, which checks the image; this does not.
+        """
         features, grid = self.encoder(image, self.layer_dtype)
         if self.position_embedding is not None:
             features = self.position_embedding(features, grid, self.layer_dtype)
