@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, UInt8
 
-CATEGORY = {"id": 1, "name": "slot", "supercategory": "object"}
+CATEGORY: dict[str, Any] = {"id": 1, "name": "slot", "supercategory": "object"}
 
 
 def run_lengths(mask: Bool[np.ndarray, "h w"]) -> dict[str, Any]:

@@ -24,7 +24,7 @@ CSS = """\
 .chosen { font-weight: 700; text-decoration: underline; text-underline-offset: 3px; }
 #note { min-height: 3.2em; }
 """
-SLIDERS = {
+SLIDERS: dict[str, dict[str, Any]] = {
     "y": dict(label="Position, downwards", minimum=-1, maximum=1, step=0.01, value=0),
     "x": dict(label="Position, to the right", minimum=-1, maximum=1, step=0.01, value=0),
     "size": dict(label="Size, times as large", minimum=0.5, maximum=2, step=0.01, value=1),

@@ -6,6 +6,8 @@ Stands on `hub`. Import from here; scores are in `isa_eqx.metrics`, and the auth
 
 from jaxtyping import install_import_hook
 
+from hub import version
+
 # Shapes in signatures hold for users too: checked while tracing, free afterwards.
 with install_import_hook("isa_eqx", "beartype.beartype"):
     from . import metrics as metrics
@@ -19,3 +21,5 @@ with install_import_hook("isa_eqx", "beartype.beartype"):
     from .model import ISA as ISA
     from .model import Decoded as Decoded
     from .model import Output as Output
+
+__version__ = version()

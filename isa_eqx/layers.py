@@ -10,6 +10,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import jax.random as jr
+from jax.nn import initializers
 from jaxtyping import Array, DTypeLike, Float, PRNGKeyArray
 
 from .config import GROUPS
@@ -18,9 +19,9 @@ NORM_EPSILON = 1e-6
 KERNEL = 5
 
 _Layer = TypeVar("_Layer", eqx.nn.Linear, eqx.nn.Conv2d)
-lecun_normal = jax.nn.initializers.lecun_normal(in_axis=1, out_axis=0)
+lecun_normal: initializers.Initializer = initializers.lecun_normal(in_axis=1, out_axis=0)
 _NORMS = eqx.nn.LayerNorm, eqx.nn.GroupNorm
-_orthogonal = jax.nn.initializers.orthogonal()
+_orthogonal = initializers.orthogonal()
 
 
 def linear(inputs: int, outputs: int, *, use_bias: bool = True, key: PRNGKeyArray) -> eqx.nn.Linear:

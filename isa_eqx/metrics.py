@@ -1,7 +1,6 @@
 """Scores of segmentations and reconstructions, as pure functions of a batch."""
 
-import functools
-
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import optax
@@ -10,7 +9,7 @@ from jaxtyping import Array, Bool, Float, Int32, Integer, UInt32
 MAX_PIXELS = 92_681  # beyond it the number of pairs of pixels leaves 32 bits
 
 
-@functools.partial(jax.jit, static_argnames=("num_true", "num_pred", "ignore"))
+@eqx.filter_jit
 def adjusted_rand_index(
     true: Integer[Array, "b *pixels"],
     pred: Integer[Array, "b *pixels"],
@@ -73,7 +72,7 @@ def _pairs(count: Integer[Array, "*shape"]) -> Integer[Array, "*shape"]:
     return jnp.where(odd == 1, half * count, half * (count - jnp.minimum(count, 1)))
 
 
-@functools.partial(jax.jit, static_argnames=("num_true", "num_pred", "ignore"))
+@eqx.filter_jit
 def mean_iou(
     true: Integer[Array, "b *pixels"],
     pred: Integer[Array, "b *pixels"],
@@ -92,7 +91,7 @@ def mean_iou(
     return _mean_over_objects(overlap)
 
 
-@functools.partial(jax.jit, static_argnames=("num_true", "num_pred", "ignore"))
+@eqx.filter_jit
 def match_objects(
     true: Integer[Array, "b *pixels"],
     pred: Integer[Array, "b *pixels"],
@@ -120,7 +119,7 @@ def match_objects(
     return jnp.where(found > 0, segment, -1), jnp.where(is_there, found, jnp.nan)
 
 
-@functools.partial(jax.jit, static_argnames=("num_true", "num_pred", "ignore"))
+@eqx.filter_jit
 def mean_best_overlap(
     true: Integer[Array, "b *pixels"],
     pred: Integer[Array, "b *pixels"],
@@ -161,7 +160,7 @@ def _overlap(
     return jnp.where(is_there[:, :, None], table / jnp.maximum(union, 1), 0), is_there
 
 
-@jax.jit
+@eqx.filter_jit
 def mean_squared_error(
     true: Float[Array, "b *shape"], pred: Float[Array, "b *shape"]
 ) -> Float[Array, " b"]:

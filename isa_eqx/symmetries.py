@@ -7,6 +7,7 @@ estimated from where its slot attends. Attention and decoder know nothing else a
 import abc
 import dataclasses
 import math
+from typing import TYPE_CHECKING
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -25,6 +26,11 @@ from .grid import (
     weighted_spread,
 )
 
+if TYPE_CHECKING:  # as Equinox documents it: a type checker knows the name in `typing` alone
+    from typing import ClassVar as AbstractClassVar
+else:
+    from equinox import AbstractClassVar
+
 # A frame's unit is five spreads: a typical image then lies within a few units of any object.
 SCALE_UNIT = 5
 
@@ -35,7 +41,7 @@ class Symmetry(eqx.Module):
     - `fields`: those of a `Frame` that it uses; the others stay at the identity.
     """
 
-    fields: eqx.AbstractClassVar[tuple[str, ...]]
+    fields: AbstractClassVar[tuple[str, ...]]
 
     @abc.abstractmethod
     def initial(self, num_slots: int, dtype: DTypeLike, *, key: PRNGKeyArray | None) -> Frame:
@@ -165,7 +171,7 @@ def _shrunk(relative: Float[Array, "k n 2"], scale: Float[Array, "k 2"]) -> Floa
     return relative / (SCALE_UNIT * scale[:, None])
 
 
-SYMMETRIES = {
+SYMMETRIES: dict[str, type[Symmetry]] = {
     "sa": NoSymmetry,
     "isa-t": Translation,
     "isa-ts": TranslationScale,
