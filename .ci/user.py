@@ -70,8 +70,8 @@ def mistakes(model: ISA, image: jax.Array) -> None:
     """Call the library in ways that it has not: never run."""
     model(image, seed=0)  # pyright: ignore[reportCallIssue]
     model(image, key="0")  # pyright: ignore[reportArgumentType]
-    print(model(image).mask)  # pyright: ignore[reportAttributeAccessIssue]
-    print(model.config.num_slot)  # pyright: ignore[reportAttributeAccessIssue]
+    print(model(image).mask)  # pyright: ignore
+    print(model.config.num_slot)  # pyright: ignore
     ISA.from_pretrained(3)  # pyright: ignore[reportArgumentType]
     load("tetrominoes", "test", "all")  # pyright: ignore[reportArgumentType]
     metrics.adjusted_rand_index(image, image, 2)  # pyright: ignore[reportCallIssue]

@@ -12,8 +12,8 @@ from jaxtyping import Int
 from hub import atomic_file
 from isa_eqx import ISA, Frame, ISAConfig
 
-from .data import Scenes
-from .data.gallery import COLOURS, draw_axes
+from .data import COLOURS, Scenes
+from .data.gallery import draw_axes
 from .scoring import explain
 
 

@@ -13,11 +13,10 @@ from hub import atomic_file
 from isa_eqx import Frame
 
 from .catalogue import dataset
+from .palette import COLOURS
 from .scenes import Scenes
 from .source import load
 
-COLOURS = ("#4c78a8", "#f58518", "#54a24b", "#e45756", "#b279a2", "#72b7b2", "#eeca3b",
-           "#9d755d", "#ff9da6", "#bab0ac", "#6f4fd8")  # fmt: skip
 ACROSS = 6  # scenes in a row
 
 

@@ -1,5 +1,7 @@
 """The command `python -m training.presets`: every preset, and every published model."""
 
+import tyro
+
 from isa_eqx import VARIANTS, original
 
 from ..card import command
@@ -20,4 +22,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    tyro.cli(main, prog="python -m training.presets")
