@@ -75,11 +75,13 @@ if "XLA_FLAGS" not in os.environ:
         os.environ["XLA_FLAGS"] = QUICK  # also of workers, and of processes that tests start
 jax.config.update("jax_disable_most_optimizations", True)
 
-# The same examples every time, so that a test that fails blames the change. To look for others:
-# `python -m pytest --hypothesis-profile thorough`. No deadline: an example may have to compile.
-settings.register_profile("default", deadline=None, derandomize=True)
-settings.register_profile("thorough", deadline=None, max_examples=10 * settings().max_examples)
-settings.load_profile("default")
+# The same examples every time, so that a test that fails blames the change: a hundred of every law
+# in CI, thirty on one's own machine. To look for others: `--hypothesis-profile thorough`. No
+# deadline: an example may have to compile.
+settings.register_profile("default", deadline=None, derandomize=True, max_examples=30)
+settings.register_profile("ci", deadline=None, derandomize=True, max_examples=100)
+settings.register_profile("thorough", deadline=None, max_examples=1000)
+settings.load_profile("ci" if "CI" in os.environ else "default")
 # A failing example is printed without the thousand weights of what it was tried on.
 for kind in (ISA, SlotAttention):
     kind._repr_pretty_ = lambda self, printer, cycle: printer.text(f"<{type(self).__name__}>")

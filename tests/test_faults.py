@@ -14,7 +14,7 @@ import pytest
 import hub
 from isa_eqx import ISA, ISAConfig
 
-from .conftest import HUB, SMALL, assert_same, filled
+from .conftest import HUB, SMALL, assert_same, filled, slow
 from .loopback import OWNER, READER, STRANGER
 
 REPO = "user/isa"
@@ -169,7 +169,7 @@ def test_offline_a_cached_model_loads_and_another_is_named(model, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "environment", [{"HF_HUB_OFFLINE": "1"}, {"HF_ENDPOINT": "http://127.0.0.1:9"}]
+    "environment", [{"HF_HUB_OFFLINE": "1"}, slow({"HF_ENDPOINT": "http://127.0.0.1:9"})]
 )
 def test_without_a_network_likewise(tmp_path, environment):
     ISA.from_pretrained(REPO, cache_dir=tmp_path)

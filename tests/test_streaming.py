@@ -185,6 +185,7 @@ def same(a, b):
     return a.keys() == b.keys() and all(np.array_equal(a[name], b[name]) for name in a)
 
 
+@pytest.mark.slow
 def test_a_run_learns_the_same_whatever_the_connection_does(pushed, command, tmp_path, capsys):
     calm = command("calm")
     card = (tmp_path / "calm" / "README.md").read_text()
@@ -194,6 +195,7 @@ def test_a_run_learns_the_same_whatever_the_connection_does(pushed, command, tmp
     assert fault.times == 0
 
 
+@pytest.mark.slow
 def test_a_run_saves_itself_when_the_hub_goes_away(pushed, command, monkeypatch, capsys):
     """By the time it is resumed, the repo has moved on; the run stays with what it began with."""
     monkeypatch.setattr(time, "sleep", lambda seconds: None)  # of the minute before it gives up
