@@ -182,7 +182,7 @@ def test_the_command_prints_what_slots_and_frames_of_a_trained_model_know(capsys
     [
         (["--dataset", "tetromino"], "Unknown dataset 'tetromino'.*Did you mean 'tetrominoes'"),
         (["--dataset", "images"], "images are your own: python -m hub.mirror"),
-        (["--dataset", "tetrominoes", "--images", "0"], "count must be at least 1, got 0"),
+        (["--dataset", "tetrominoes", "--images", "0"], "--images must be at least 1, got 0"),
     ],
 )
 def test_a_mistake_is_one_sentence(words, said):

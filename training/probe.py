@@ -46,6 +46,9 @@ def main(words: Sequence[str] | None = None) -> None:
         check_choice("dataset", options.dataset, tuple(DATASETS))
         if not options.models:
             raise ValueError("name at least one model, a folder or a repo of the Hub.")
+        for option, count in (("images", options.images), ("train-images", options.train_images)):
+            if count < 1:
+                raise ValueError(f"--{option} must be at least 1, got {count}.")
         models = {name: ISA.from_pretrained(name) for name in expand(options.models)}
         truth = {
             split: attributes(load_scenes(options, split), options.dataset)
