@@ -66,13 +66,16 @@ sys.addaudithook(_noted)
 
 # Compiling takes longer than running, and small models run fast however they are compiled: with
 # XLA's older emitter, in a third of the time. What the compiler may change is tested
-# `fully_optimised`. XLA ends a process that has a flag it does not know.
+# `fully_optimised`, and with the usual emitter, by these options of `jax.jit`. XLA ends a process
+# that has a flag it does not know.
 QUICK = "--xla_cpu_use_fusion_emitters=false"
 if "XLA_FLAGS" not in os.environ:
     program = [sys.executable, "-c", "import jax; jax.jit(lambda: 0)()"]
     tried = subprocess.run(program, env=os.environ | {"XLA_FLAGS": QUICK}, capture_output=True)
     if tried.returncode == 0:
         os.environ["XLA_FLAGS"] = QUICK  # also of workers, and of processes that tests start
+is_quick = os.environ.get("XLA_FLAGS") == QUICK
+AS_FOR_USERS = {"xla_cpu_use_fusion_emitters": True} if is_quick else {}
 jax.config.update("jax_disable_most_optimizations", True)
 
 # The same examples every time, so that a test that fails blames the change: a hundred of every law
@@ -212,7 +215,7 @@ def slow(*values: Any) -> Any:
 
 @contextlib.contextmanager
 def fully_optimised() -> Iterator[None]:
-    """What is compiled from here on, and was not before, is compiled as for users."""
+    """What is compiled from here on, and was not before, is optimised as for users."""
     jax.config.update("jax_disable_most_optimizations", False)
     try:
         yield

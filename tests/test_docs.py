@@ -37,16 +37,6 @@ def test_the_tree_has_every_module():
     }
 
 
-def test_the_lines_that_use_a_model_as_a_backbone_run(monkeypatch):
-    """One block after another, as in one session."""
-    monkeypatch.chdir(DOCS.parent)
-    blocks = re.findall(r"```python\n(.*?)```", (DOCS / "features.md").read_text(), re.DOTALL)
-    names = {}
-    for block in blocks:
-        exec(block, names)
-    assert len(blocks) >= 3 and names["slots"].shape == (32, 4, 64)
-
-
 def _layout() -> tuple[str, str]:
     """The table and the tree at the beginning of the page on the layout."""
     table, tree, *_ = (DOCS / "architecture.md").read_text().split("```")

@@ -14,7 +14,7 @@ from hypothesis import settings
 from isa_eqx import original
 from isa_eqx.frames import identity
 
-from .conftest import fully_optimised, slow
+from .conftest import AS_FOR_USERS, fully_optimised, slow
 from .published import CASES, case, weights
 
 # In float64 the stored arrays' rounding is all that differs. In float32: ten times what the
@@ -51,7 +51,7 @@ def computed(params, name, stored):
         **{field: jnp.asarray(x, dtype) for field, x in given.items() if x is not None},
     )
 
-    @jax.jit
+    @functools.partial(jax.jit, compiler_options=AS_FOR_USERS)
     @functools.partial(jax.value_and_grad, has_aux=True)
     def loss(some, params, images, frames):
         model = original.from_params(params | some, name)
