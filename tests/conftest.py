@@ -3,6 +3,7 @@
 import atexit
 import contextlib
 import copy
+import gc
 import json
 import os
 import re
@@ -34,7 +35,7 @@ jax.config.update("jax_numpy_dtype_promotion", "strict")
 jax.config.update("jax_numpy_rank_promotion", "raise")
 
 TRAINED = Path(__file__).parents[1] / "models"  # that come with the code
-MAX_MAPS = 30_000  # in a worker
+MAX_MAPS, PROGRAMS = 45_000, 20  # of a worker, which looks after so many programs
 
 # The Hub of all tests and of the processes they start is on this machine. Its client reads these
 # once, when it is imported, so they are set before.
@@ -53,6 +54,10 @@ os.environ |= {
     "HF_HUB_DOWNLOAD_TIMEOUT": "2",
 }
 
+# Tracing makes many objects that live on; to look for cycles among all of them, as often as Python
+# does by itself, takes a tenth of the time.
+gc.set_threshold(100_000, 50, 1000)
+
 # What a test looks for elsewhere: libraries do, for a server that counts or greets.
 _elsewhere: list[str] = []
 
@@ -66,8 +71,8 @@ sys.addaudithook(_noted)
 
 # Compiling takes longer than running, and small models run fast however they are compiled: with
 # XLA's older emitter, in a third of the time. What the compiler may change is tested
-# `fully_optimised`, and with the usual emitter, by these options of `jax.jit`. XLA ends a process
-# that has a flag it does not know.
+# `fully_optimised`, and in CI with the usual emitter, by these options of `jax.jit`. XLA ends a
+# process that has a flag it does not know.
 QUICK = "--xla_cpu_use_fusion_emitters=false"
 if "XLA_FLAGS" not in os.environ:
     program = [sys.executable, "-c", "import jax; jax.jit(lambda: 0)()"]
@@ -75,7 +80,7 @@ if "XLA_FLAGS" not in os.environ:
     if tried.returncode == 0:
         os.environ["XLA_FLAGS"] = QUICK  # also of workers, and of processes that tests start
 is_quick = os.environ.get("XLA_FLAGS") == QUICK
-AS_FOR_USERS = {"xla_cpu_use_fusion_emitters": True} if is_quick else {}
+AS_FOR_USERS = {"xla_cpu_use_fusion_emitters": True} if is_quick and "CI" in os.environ else {}
 jax.config.update("jax_disable_most_optimizations", True)
 
 # The same examples every time, so that a test that fails blames the change: a hundred of every law
@@ -180,13 +185,26 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: item.path.stem not in ("test_parity", "test_run"))
 
 
+_compiled: list[str] = []  # a name for each program since the last look
+
+
+def _note_program(name: str, seconds: float, **about: Any) -> None:
+    if name.endswith("/backend_compile_duration"):
+        _compiled.append(name)
+
+
+jax.monitoring.register_event_duration_secs_listener(_note_program)
+
+
 @pytest.fixture(autouse=True)
 def few_programs() -> Iterator[None]:
     """Compiled programs are memory maps, up to a thousand each, of which Linux allows 65,530."""
     yield
     maps = Path("/proc/self/maps")
-    if maps.exists() and maps.read_bytes().count(b"\n") > MAX_MAPS:
-        jax.clear_caches()
+    if len(_compiled) >= PROGRAMS and maps.exists():
+        _compiled.clear()
+        if maps.read_bytes().count(b"\n") > MAX_MAPS:
+            jax.clear_caches()
 
 
 @pytest.fixture(autouse=True)

@@ -82,6 +82,7 @@ def recipe(variant, **changes):
     return TrainConfig("tetrominoes", "small", model, batch_size=3, loss_pixels=20, ownership=0.1)
 
 
+@pytest.mark.slow
 def test_attention_is_printed_as_json_and_as_a_table_beside_it(capsys):
     config = recipe("isa-t", relative_values=False)
     attention.main(Options("tetrominoes", repeats=1, json=True), config)
@@ -167,6 +168,7 @@ def test_a_folder_that_is_no_finished_run_is_named(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_sampling_by_importance_is_held_against_an_even_draw():
     """Both without bias; of less variance for a model that is wrong only where the picture is."""
     config = recipe("isa-t", image_size=(12, 12), encoder_strides=(2, 2))

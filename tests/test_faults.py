@@ -5,7 +5,7 @@ import os
 import signal
 import subprocess
 import sys
-import time
+import threading
 import traceback
 from pathlib import Path
 
@@ -25,6 +25,7 @@ WIDE = SMALL | dict(slot_size=64, hidden_size=64, encoder_channels=(32, 64))
 
 @pytest.fixture(autouse=True)
 def repos(monkeypatch, model):
+    monkeypatch.setattr("time.sleep", lambda _: None)  # the client's, between tries
     HUB.clear()
     monkeypatch.setenv("HF_TOKEN", OWNER)
     model.push_to_hub(REPO)
@@ -148,8 +149,7 @@ def test_a_token_that_cannot_be_sent_is_not_printed(monkeypatch, tmp_path):
     ],
 )
 @pytest.mark.parametrize("method", ["HEAD", "GET"])
-def test_what_the_hub_answers_is_what_is_said(tmp_path, monkeypatch, status, kind, message, method):
-    monkeypatch.setattr("time.sleep", lambda _: None)  # between tries
+def test_what_the_hub_answers_is_what_is_said(tmp_path, status, kind, message, method):
     pull = functools.partial(ISA.from_pretrained, REPO, cache_dir=tmp_path)
     with HUB.fault(f"{method} .*config.json", times=99, status=status):
         said = refusal(kind, pull)
@@ -264,9 +264,8 @@ def test_an_answer_that_is_lost_takes_no_commit_with_it(model, tmp_path):
     "request_", ["/api/repos/create", "/auth-check", "/api/validate-yaml", "/preupload/", "/lfs"]
 )
 @pytest.mark.parametrize("status", [200, 502])
-def test_what_answers_in_place_of_the_hub_is_said(monkeypatch, request_, status):
+def test_what_answers_in_place_of_the_hub_is_said(request_, status):
     """A captive portal, say, or a proxy."""
-    monkeypatch.setattr("time.sleep", lambda _: None)  # between tries
     other = filled(ISAConfig(**WIDE | dict(num_slots=5)))
     refs = HUB.repo(REPO).refs.copy()
     with HUB.fault(request_, times=99, status=status):
@@ -296,11 +295,11 @@ def test_a_killed_push_leaves_the_repo_as_it_was(tmp_path):
     filled(ISAConfig(**WIDE | dict(num_slots=5))).save_pretrained(tmp_path / "run")
     before = HUB.files(REPO)
     command = [sys.executable, "-m", "hub.push", str(tmp_path / "run"), REPO]
-    with HUB.fault("PUT /lfs", times=99, stall=60):
+    with HUB.fault("PUT /lfs", times=99, stall=60) as fault:
         process = subprocess.Popen(command, env=os.environ | {"HF_TOKEN": OWNER})
-        while not any(request.startswith("PUT") for request in HUB.requests):
+        while fault.times == 99:
             assert process.poll() is None
-            time.sleep(0.05)
+            threading.Event().wait(0.05)
         process.send_signal(signal.SIGKILL)
         process.wait()
     assert HUB.files(REPO) == before and len(HUB.repo(REPO).history()) == 2

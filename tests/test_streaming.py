@@ -54,7 +54,7 @@ def pushed(source):
 
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch):
-    monkeypatch.setattr(datasets.config, "STREAMING_READ_RETRY_INTERVAL", 0.01)
+    monkeypatch.setattr(time, "sleep", lambda _: None)  # of the Hub's client and of datasets
     monkeypatch.setattr(datasets.config, "STREAMING_READ_MAX_RETRIES", 3)
     monkeypatch.setenv("HF_TOKEN", READER)
 
@@ -196,9 +196,8 @@ def test_a_run_learns_the_same_whatever_the_connection_does(pushed, command, tmp
 
 
 @pytest.mark.slow
-def test_a_run_saves_itself_when_the_hub_goes_away(pushed, command, monkeypatch, capsys):
+def test_a_run_saves_itself_when_the_hub_goes_away(pushed, command, capsys):
     """By the time it is resumed, the repo has moved on; the run stays with what it began with."""
-    monkeypatch.setattr(time, "sleep", lambda seconds: None)  # of the minute before it gives up
     began, calm = pushed.refs["main"], command("calm")
     with HUB.fault(SHARD, drop=9, times=10**6, after=5), pytest.raises(SystemExit) as stopped:
         command("away")

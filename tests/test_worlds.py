@@ -38,7 +38,10 @@ def indices(*numbers):
     return jnp.asarray(numbers, jnp.uint32)
 
 
-@pytest.fixture(scope="module", params=WORLDS)
+SLOW = "identical_color", "multishapenet_easy"  # seconds to compile, and like others
+
+
+@pytest.fixture(scope="module", params=[slow(name) if name in SLOW else name for name in WORLDS])
 def drawn(request):
     world = WORLDS[request.param]
     return request.param, world, world.draw(0, 0, indices(*range(SCENES)))
@@ -105,6 +108,7 @@ def test_objects_of_one_colour_have_one():
         assert np.ptp(hues, axis=0).max() < 0.15
 
 
+@pytest.mark.slow
 def test_camouflage_hides_objects_from_their_colours():
     """Mean colours of objects and ground are closer than those of the full dataset."""
 
