@@ -34,9 +34,9 @@ def test_the_host_that_never_joins_is_named():
 
 def test_a_host_without_the_others_says_where_it_looked():
     port = free_port()
-    said, _ = joining(port, 1, 5).communicate(timeout=60)
+    said, _ = joining(port, 1, 2).communicate(timeout=60)
     line = said.splitlines()[-1]
-    assert line.startswith("error: another host did not join within 5 s. This is host 1;")
+    assert line.startswith("error: another host did not join within 2 s. This is host 1;")
     assert f"host 0 is localhost:{port}" in line
 
 
