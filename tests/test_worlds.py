@@ -38,7 +38,7 @@ def indices(*numbers):
     return jnp.asarray(numbers, jnp.uint32)
 
 
-SLOW = "identical_color", "multishapenet_easy"  # seconds to compile, and like others
+SLOW = "identical_color", "clevr clevr6"  # seconds to compile, and drawn in other tests
 
 
 @pytest.fixture(scope="module", params=[slow(name) if name in SLOW else name for name in WORLDS])
