@@ -4,6 +4,7 @@ Kernels start LeCun-normal and biases at zero; the recurrent kernels of a GRU st
 normalisation adds 1e-6 to the variance. Equinox's defaults differ in all four.
 """
 
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 import equinox as eqx
@@ -19,6 +20,7 @@ NORM_EPSILON = 1e-6
 KERNEL = 5
 
 _Layer = TypeVar("_Layer", eqx.nn.Linear, eqx.nn.Conv2d)
+_Module = TypeVar("_Module", bound=eqx.Module)
 lecun_normal: initializers.Initializer = initializers.lecun_normal(in_axis=1, out_axis=0)
 _NORMS = eqx.nn.LayerNorm, eqx.nn.GroupNorm
 _orthogonal = initializers.orthogonal()
@@ -26,7 +28,7 @@ _orthogonal = initializers.orthogonal()
 
 def linear(inputs: int, outputs: int, *, use_bias: bool = True, key: PRNGKeyArray) -> eqx.nn.Linear:
     """Make a dense layer."""
-    return _start(eqx.nn.Linear(inputs, outputs, use_bias, key=key), key)
+    return _start(_shapes(eqx.nn.Linear, inputs, outputs, use_bias, key=key), key)
 
 
 def conv(
@@ -39,8 +41,14 @@ def conv(
     key: PRNGKeyArray,
 ) -> eqx.nn.Conv2d:
     """Make a convolution with SAME padding, whose output is `stride` times smaller."""
-    layer = eqx.nn.Conv2d(inputs, outputs, kernel, stride, "SAME", use_bias=use_bias, key=key)
+    sizes = inputs, outputs, kernel, stride, "SAME"
+    layer = _shapes(eqx.nn.Conv2d, *sizes, use_bias=use_bias, key=key)
     return _start(layer, key)
+
+
+def _shapes(kind: Callable[..., _Module], *sizes: Any, **options: Any) -> _Module:
+    """Make a layer without weights: Equinox's would take seconds to draw, only to be replaced."""
+    return eqx.filter_eval_shape(kind, *sizes, **options)
 
 
 def _start(layer: _Layer, key: PRNGKeyArray) -> _Layer:
@@ -48,12 +56,12 @@ def _start(layer: _Layer, key: PRNGKeyArray) -> _Layer:
     layer = eqx.tree_at(lambda one: one.weight, layer, weight)
     if layer.bias is None:
         return layer
-    return eqx.tree_at(lambda one: one.bias, layer, jnp.zeros_like(layer.bias))
+    return eqx.tree_at(lambda one: one.bias, layer, jnp.zeros(layer.bias.shape, layer.bias.dtype))
 
 
 def gru(inputs: int, state: int, *, key: PRNGKeyArray) -> eqx.nn.GRUCell:
     """Make a GRU like cuDNN's, whose reset gate also multiplies the recurrent bias."""
-    cell = eqx.nn.GRUCell(inputs, state, key=key)
+    cell = _shapes(eqx.nn.GRUCell, inputs, state, key=key)
     input_key, *gate_keys = jr.split(key, 4)
     dtype = cell.weight_hh.dtype
     recurrent = jnp.concatenate([_orthogonal(k, (state, state), dtype) for k in gate_keys])
