@@ -19,7 +19,7 @@ with install_import_hook("isa_eqx", "beartype.beartype"):
     from .frames import Frame as Frame
     from .grid import coordinates as coordinates
     from .model import ISA as ISA
-    from .model import Decoded as Decoded
-    from .model import Output as Output
+    from .output import Decoded as Decoded
+    from .output import Output as Output
 
 __version__ = version()

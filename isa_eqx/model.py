@@ -6,56 +6,21 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import jax.random as jr
-import numpy as np
-from jax.core import Tracer
-from jaxtyping import Array, DTypeLike, Float, Int, PRNGKeyArray, Shaped
+from jaxtyping import Array, DTypeLike, Float, PRNGKeyArray, Shaped
 
 from hub import AbstractPretrained
 
 from . import card
 from .attention import SlotAttention
+from .checks import check_frames, check_image
 from .config import ISAConfig
 from .decoder import Decoder, make_decoder
 from .encoder import Encoder, make_encoder
 from .frames import Frame
 from .grid import coordinates
 from .grid_encoder import GridEncoder
+from .output import Decoded, Output
 from .symmetries import Symmetry, make_symmetry
-
-
-class Decoded(eqx.Module):
-    """The decoded slots. A batch has one more axis, b, in front of every shape."""
-
-    mask_logits: Float[Array, "*b k h w"]
-    slot_reconstructions: Float[Array, "*b k h w 3"]
-
-    @property
-    def masks(self) -> Float[Array, "*b k h w"]:
-        """Each slot's share of each pixel; sums to 1 over slots."""
-        return jax.nn.softmax(self.mask_logits, axis=-3)
-
-    @property
-    def segmentation(self) -> Int[Array, "*b h w"]:
-        """The slot with the largest mask at each pixel."""
-        return jnp.argmax(self.mask_logits, axis=-3)
-
-    @property
-    def reconstruction(self) -> Float[Array, "*b h w 3"]:
-        """Σₖ masks · slot_reconstructions; near [0, 1], not clipped."""
-        return (self.masks[..., None] * self.slot_reconstructions).sum(axis=-4)
-
-
-class Output(Decoded):
-    """The output of a model for an image.
-
-    - `slots`: what each object is, apart from where it is.
-    - `frames`: where it is; see `Frame`.
-    - `attention`: attention of each slot on the encoder's grid; sums to 1 over slots.
-    """
-
-    slots: Float[Array, "*b k d"]
-    frames: Frame
-    attention: Float[Array, "*b k n"]
 
 
 class ISA(AbstractPretrained):
@@ -149,10 +114,10 @@ class ISA(AbstractPretrained):
 
         - `gradient_scale`: of the gradient between rounds of attention; see `SlotAttention`.
         """
-        _check(image, self.config.image_size, self.initial_slots.dtype)
+        check_image(image, self.config.image_size, self.initial_slots.dtype)
         if frames is None:
             frames = self.symmetry.initial(self.config.num_slots, image.dtype, key=key)
-        _check_frames(frames, self.config.num_slots)
+        check_frames(frames, self.config.num_slots)
         start: Frame = jax.tree.map(lambda x: x.astype(image.dtype), frames)
         features, grid = self.encode(image)
         dtype = self.layer_dtype
@@ -222,31 +187,3 @@ class ISA(AbstractPretrained):
 
     def card(self, name: str) -> str:
         return card.default_card(self.config, name, str(self.initial_slots.dtype))
-
-
-def _check(image: Shaped[Array, "..."], size: tuple[int, int], dtype: DTypeLike) -> None:
-    wanted = f"an image must be float, of shape {(*size, 3)}, in [0, 1]"
-    if image.shape != (*size, 3):
-        hint = "; a batch is a jax.vmap of the model" if image.ndim == 4 else ""
-        raise ValueError(f"{wanted}; got shape {image.shape}{hint}.")
-    if not jnp.issubdtype(image.dtype, jnp.floating):
-        raise ValueError(f"{wanted}; got dtype {image.dtype}: divide 8-bit values by 255.")
-    if image.dtype != dtype:
-        raise ValueError(f"{wanted}, as precise as the weights, {dtype}; got {image.dtype}.")
-    if not isinstance(image, Tracer):
-        values = np.asarray(
-            image
-        )  # on the host: within jax.jit even a known array's minimum is not
-        low, high = float(values.min()), float(values.max())
-        if not (low >= 0 and high <= 1):
-            raise ValueError(f"{wanted}; got values from {low:g} to {high:g}.")
-
-
-def _check_frames(frames: Frame, num_slots: int) -> None:
-    got = len(frames.position)
-    if got != num_slots:
-        raise ValueError(f"wanted frames for {num_slots} slots, got {got}.")
-    if not isinstance(frames.scale, Tracer):
-        smallest = float(np.asarray(frames.scale).min())
-        if not smallest > 0:
-            raise ValueError(f"scales of frames must be above 0, got {smallest:g}.")

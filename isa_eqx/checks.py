@@ -1,0 +1,40 @@
+"""Errors that say what was wanted of an image and of frames, and what came.
+
+Values are checked only outside of `jax.jit`, where they are known.
+"""
+
+import jax.numpy as jnp
+import numpy as np
+from jax.core import Tracer
+from jaxtyping import Array, DTypeLike, Shaped
+
+from .frames import Frame
+
+
+def check_image(image: Shaped[Array, "..."], size: tuple[int, int], dtype: DTypeLike) -> None:
+    """Raise a `ValueError` unless the image has the size, the dtype, and values in [0, 1]."""
+    wanted = f"an image must be float, of shape {(*size, 3)}, in [0, 1]"
+    if image.shape != (*size, 3):
+        hint = "; a batch is a jax.vmap of the model" if image.ndim == 4 else ""
+        raise ValueError(f"{wanted}; got shape {image.shape}{hint}.")
+    if not jnp.issubdtype(image.dtype, jnp.floating):
+        raise ValueError(f"{wanted}; got dtype {image.dtype}: divide 8-bit values by 255.")
+    if image.dtype != dtype:
+        raise ValueError(f"{wanted}, as precise as the weights, {dtype}; got {image.dtype}.")
+    if not isinstance(image, Tracer):
+        # On the host: within jax.jit, not even a known array's minimum is known.
+        values = np.asarray(image)
+        low, high = float(values.min()), float(values.max())
+        if not (low >= 0 and high <= 1):
+            raise ValueError(f"{wanted}; got values from {low:g} to {high:g}.")
+
+
+def check_frames(frames: Frame, num_slots: int) -> None:
+    """Raise a `ValueError` unless there is a frame for each slot, with a scale above 0."""
+    got = len(frames.position)
+    if got != num_slots:
+        raise ValueError(f"wanted frames for {num_slots} slots, got {got}.")
+    if not isinstance(frames.scale, Tracer):
+        smallest = float(np.asarray(frames.scale).min())
+        if not smallest > 0:
+            raise ValueError(f"scales of frames must be above 0, got {smallest:g}.")
