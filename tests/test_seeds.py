@@ -95,9 +95,13 @@ def test_a_seed_that_diverges_is_left_and_the_others_go_on(scenes, tmp_path, cap
     assert [has_diverged(run.folder) for run in runs] == [False, True, False]
     assert [len(checkpoint.list_checkpoints(run.folder)) for run in runs] == [2, 0, 2]
     assert "seed5: gradient_norm is nan at step 1: training has diverged" in capsys.readouterr().err
-    for run, state in zip(done, states(3, 9), strict=True):
-        _, after = alone(state, scenes)
-        saved, _ = checkpoint.restore(run.folder, state, run.config)
+    # The same program with all of them well: to the bit, as one for a single model need not be.
+    well, batches = Ensemble(states(*SEEDS), TINY), stream(scenes)
+    for _ in range(STEPS):
+        well.step(next(batches))
+    for run, place in zip(done, (0, 2), strict=True):
+        after = well.state(place)
+        saved, _ = checkpoint.restore(run.folder, after, run.config)
         assert equal(saved, after)
 
 
