@@ -88,7 +88,9 @@ def test_an_edit_is_for_one_slot_and_is_undone_by_reset(tsr, slot, y, x, size, a
 @law(first=st.floats(-1, 1), second=st.floats(-1, 1), slot=slots)
 def test_the_last_value_of_a_slider_is_the_one_that_holds(tsr, slot, first, second):
     editor = tsr[1].select(slot)
-    assert editor.change("y", first).change("y", second) == editor.change("y", second)
+    twice, once = editor.change("y", first).change("y", second), editor.change("y", second)
+    # Dictionaries ask whether an array is the same; dataclasses do so before Python 3.13 only.
+    assert vars(twice) == vars(once)
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
