@@ -7,10 +7,10 @@ import shlex
 import pytest
 
 from isa_eqx import VARIANTS, ISAConfig
-from training.arguments import options, parse, resume_command
-from training.card import command
+from training.arguments import parse, resume_command
 from training.config import TrainConfig
 from training.presets import PRESETS, preset
+from training.presets.command_line import command, options
 
 OTHER = dict(
     init="user/isa@main", init_partial=("decoder", "initial_slots"), init_sha256="0" * 64,

@@ -16,10 +16,10 @@ import hub
 from isa_eqx import ISA, VARIANTS, ISAConfig
 from training import checkpoint
 from training.arguments import parse
-from training.card import command
 from training.initial import initialise, resolve_init
 from training.loss import batch_loss
 from training.prepare import plan, prepare
+from training.presets import command
 from training.run import first_states, main
 from training.step import initial_state, train_step
 from training.summary import is_over

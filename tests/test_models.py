@@ -11,9 +11,8 @@ from huggingface_hub import ModelCard
 from hub.push import SHARED
 from isa_eqx import ISA
 from training.arguments import parse
-from training.card import METRICS
 from training.data import load
-from training.scoring import evaluate
+from training.scoring import METRICS, evaluate
 
 from .conftest import TRAINED, fully_optimised, run_lines
 

@@ -18,13 +18,13 @@ import safetensors.numpy
 from isa_eqx import ISA
 from training import checkpoint
 from training.arguments import parse
-from training.card import METRICS, command
 from training.data import load
 from training.prepare import plan, prepare
+from training.presets import command
 from training.provenance import commit_hash, device_name
 from training.report import share
 from training.run import main
-from training.scoring import evaluate
+from training.scoring import METRICS, evaluate
 from training.signals import TRY_AGAIN
 from training.step import initial_state
 

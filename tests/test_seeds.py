@@ -20,11 +20,12 @@ from training.devices import all_devices
 from training.ensemble import Ensemble
 from training.log import Log
 from training.loop import train
+from training.options import seeds_of
 from training.prepare import split_seeds
 from training.run import main
 from training.runs import Run
 from training.saving import Saver
-from training.seeds import has_diverged, seeds_of
+from training.seeds import has_diverged
 from training.step import initial_state, train_step
 from training.summary import summarise
 

@@ -9,8 +9,7 @@ import itertools
 import shlex
 import sys
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any
 
 import tyro
 
@@ -20,62 +19,8 @@ from .config import TrainConfig
 from .data import DATASETS
 from .devices import use_all_cores
 from .hosts import HostOptions, join
+from .options import Arguments, seeds_of
 from .presets import preset
-from .seeds import SeedOptions, seeds_of
-
-
-@dataclasses.dataclass(frozen=True)
-class OutputOptions:
-    """The results, and where they go.
-
-    Attributes:
-        out: Folder for the model, its scores, pictures and checkpoints.
-        resume: Continue the run in that folder from its last checkpoint (--resume alone means yes);
-            auto starts a new one if there is none.
-        eval_every: Steps between checkpoints. At each, 200 validation images are scored.
-        push_to_hub: Repo of the Hugging Face Hub to push model, card, scores and pictures to at the
-            end, in one commit. It is created at the start if absent. Log in first: hf auth login,
-            or HF_TOKEN.
-        tracker: Where metrics go beside metrics.jsonl: tensorboard (files in the folder), wandb or
-            trackio. Each is an extra: pip install "isa-eqx[wandb]".
-    """
-
-    out: Annotated[
-        Path | None,
-        tyro.conf.arg(
-            metavar="FOLDER", help_behavior_hint="(default: runs/DATASET-VARIANT-seedSEED)"
-        ),
-    ] = None
-    resume: Literal["no", "yes", "auto"] = "no"
-    eval_every: int = 1000
-    push_to_hub: Annotated[
-        str | None, tyro.conf.arg(metavar="USER/NAME", help_behavior_hint="(default: nowhere)")
-    ] = None
-    tracker: Literal["tensorboard", "wandb", "trackio"] | None = None
-
-
-@dataclasses.dataclass(frozen=True)
-class EncoderOptions:
-    """The part of the preset that sees the image.
-
-    Attributes:
-        encoder: preset: a small CNN, but for paper-resnet; resnet: the paper's ResNet-34 in its
-            place, of 21 million weights.
-    """
-
-    encoder: Literal["preset", "resnet"] = "preset"
-
-
-@dataclasses.dataclass(frozen=True)
-class Arguments:
-    """Train a model to segment scenes into objects, without labels."""
-
-    recipe: tyro.conf.FlagConversionOff[TrainConfig]
-    encoder: EncoderOptions = EncoderOptions()
-    output: OutputOptions = OutputOptions()
-    seeds: SeedOptions = SeedOptions()
-    hosts: HostOptions = HostOptions()
-
 
 # The options that take several values.
 _SEVERAL = tuple(
@@ -162,22 +107,6 @@ def _chosen(words: Sequence[str]) -> dict[str, Any]:
     if steps.isdecimal():  # if it is no number, tyro says so
         chosen["steps"] = int(steps)
     return chosen
-
-
-def options(config: TrainConfig, usual: TrainConfig) -> list[str]:
-    """Return the words of the command line that turn a recipe into another."""
-    return changes(config, usual) + changes(config.model, usual.model)
-
-
-def changes(ours: TrainConfig | ISAConfig, theirs: TrainConfig | ISAConfig) -> list[str]:
-    """Return the words that turn their fields into ours, but for an architecture among them."""
-    words: list[str] = []
-    for field in dataclasses.fields(ours):
-        value = getattr(ours, field.name)
-        if field.name != "model" and value != getattr(theirs, field.name):
-            values = value if isinstance(value, tuple) else (value,)
-            words += [f"--{field.name.replace('_', '-')}", *map(str, values)]
-    return words
 
 
 def resume_command() -> str:

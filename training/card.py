@@ -3,7 +3,6 @@
 import dataclasses
 import datetime
 import json
-import shlex
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +10,11 @@ import hub
 from isa_eqx import ISAConfig
 from isa_eqx.card import describe_model, front_matter, method_name, usage_section
 
-from .arguments import options
 from .config import TrainConfig
 from .data import describe_data, repo_of, short_name
-from .presets import preset
+from .presets import command
 from .provenance import commit_hash, device_name
-
-METRICS = {"fg_ari": "FG-ARI", "ari": "ARI", "miou": "mIoU", "mbo": "mBO", "mse": "MSE"}
+from .scoring import METRICS
 
 
 def title(config: TrainConfig) -> str:
@@ -29,18 +26,6 @@ def title(config: TrainConfig) -> str:
     if config.init is not None:
         parts.append(f"from {short_name(config.init)}")
     return ", ".join((*parts, f"seed {config.seed}"))
-
-
-def command(config: TrainConfig) -> str:
-    """Return the command that repeats a run, on any device."""
-    variant, seed = config.model.variant, config.seed
-    usual = preset(config.dataset, variant, config.preset, seed=seed)
-    words = ["python", "-m", "training.run", "--dataset", config.dataset]
-    words += ["--variant", variant, "--preset", config.preset, "--seed", str(seed)]
-    if config.steps != usual.steps:  # which the warm-up follows
-        words += ["--steps", str(config.steps)]
-        usual = preset(config.dataset, variant, config.preset, seed=seed, steps=config.steps)
-    return shlex.join(words + options(config, usual))
 
 
 def run_card(run: Path, config: TrainConfig, resumed: bool, seeds: int = 1) -> str:

@@ -14,7 +14,6 @@ from jaxtyping import Float
 import hub
 from isa_eqx import ISA
 
-from .card import METRICS
 from .data import Scenes
 from .edits import FOLLOWED
 from .faithfulness import measure_poses
@@ -23,7 +22,7 @@ from .poses import TRUE, lacking
 from .protocol import PUBLISHED_IMAGES, Evaluation, check, describe, load_scenes
 from .provenance import commit_hash, device_name
 from .run import exit_with_message
-from .scoring import score
+from .scoring import METRICS, score
 from .table import Column, format_table, summarise
 
 

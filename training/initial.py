@@ -14,8 +14,8 @@ from hub.pretrained import CONFIG, WEIGHTS
 from hub.remote import Folder, locate
 from isa_eqx import ISA, ISAConfig
 
-from .arguments import changes
 from .config import TrainConfig
+from .presets import changes
 from .step import TrainState
 
 

@@ -8,14 +8,13 @@ from jax.sharding import Mesh
 from tqdm import tqdm
 
 from .arguments import resume_command
-from .card import METRICS
 from .data import Batches, Scenes
 from .devices import agree, replicate
 from .diagnostics import warning
 from .ensemble import Models
 from .hosts import is_main
 from .runs import Run, flush
-from .scoring import evaluate
+from .scoring import METRICS, evaluate
 from .signals import defer_signals, exit_status
 
 LOG_EVERY = 50  # steps

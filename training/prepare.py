@@ -8,14 +8,14 @@ from pathlib import Path
 import hub
 
 from . import checkpoint
-from .arguments import Arguments
 from .config import TrainConfig
 from .data import dataset, resolve
 from .hosts import on_main
 from .initial import resolve_init
+from .options import Arguments, seeds_of
 from .report import ensure_repo
 from .runs import Plan
-from .seeds import folder_of, seeds_of
+from .seeds import folder_of
 from .sources import PINNED, keep_sources
 
 

@@ -15,12 +15,12 @@ from hub.push import push
 from isa_eqx import ISA
 
 from . import pictures
-from .card import METRICS, run_card, title
+from .card import run_card, title
 from .data import Scenes
 from .diagnostics import warning
 from .hosts import is_main
 from .runs import Run
-from .scoring import evaluate
+from .scoring import METRICS, evaluate
 
 
 def report(of: Run, model: ISA, mesh: Mesh, validation: Scenes, seconds: float, seeds: int) -> None:

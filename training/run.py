@@ -8,7 +8,7 @@ import equinox as eqx
 from jax.sharding import Mesh
 
 from . import checkpoint
-from .arguments import Arguments, parse, resume_command
+from .arguments import parse, resume_command
 from .card import title
 from .data import describe_data, load, split_name, stream_batches
 from .devices import all_devices, make_mesh, replicate
@@ -17,6 +17,7 @@ from .hosts import exit_if_one_is_lost, is_main, on_main, tell
 from .initial import initialise
 from .log import NonFiniteError
 from .loop import train
+from .options import Arguments
 from .prepare import folder, plan
 from .report import ensure_repo, report, share
 from .runs import Plan, start

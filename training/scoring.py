@@ -25,6 +25,7 @@ from .diagnostics import diagnose
 from .intervals import mean_of
 
 BATCH = 40  # images, or a few more where the devices do not divide it
+METRICS = {"fg_ari": "FG-ARI", "ari": "ARI", "miou": "mIoU", "mbo": "mBO", "mse": "MSE"}
 Masks = Literal["decoder", "attention"]
 
 

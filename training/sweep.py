@@ -16,13 +16,14 @@ import tyro
 
 import hub
 
-from .arguments import Arguments, parse
-from .card import METRICS
+from .arguments import parse
 from .config import TrainConfig
 from .data import short_name
+from .options import Arguments
 from .pictures import draw_sweep
 from .prepare import folder, split_seeds
 from .run import main as train
+from .scoring import METRICS
 from .summary import BOUND, is_over, scores_of
 
 OURS = ("--variant", "--resume", "--push-to-hub")

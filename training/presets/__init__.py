@@ -1,5 +1,7 @@
 """The recipes, by name. `python -m training.presets` prints them. Import from here."""
 
+from .command_line import changes as changes
+from .command_line import command as command
 from .describe import describe as describe
 from .recipes import NAMES as NAMES
 from .recipes import PRESETS as PRESETS

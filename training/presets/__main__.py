@@ -4,8 +4,7 @@ import tyro
 
 from isa_eqx import VARIANTS, original
 
-from ..card import command
-from . import PRESETS, describe, published_recipe
+from . import PRESETS, command, describe, published_recipe
 
 
 def main() -> None:
