@@ -2,13 +2,14 @@
 
 import dataclasses
 import os
-import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import tyro
+
+from hub.common.errors import exit_with_message
 
 from .handlers import AT_ONCE, connect_edits, connect_files, connect_scenes
 from .page import CSS, lay_out
@@ -40,13 +41,11 @@ class App:
 def main(words: Sequence[str] | None = None) -> None:
     """Serve the page until Ctrl-C."""
     options = tyro.cli(App, args=words, prog="python -m demo.app")
-    try:
+    with exit_with_message(ValueError, OSError):
         check_gradio()
         studio = Studio.of(options.model, options.dataset)
         with tempfile.TemporaryDirectory(prefix="isa-eqx-app-") as folder:
             serve(build(studio, Path(folder)), options)
-    except (ValueError, OSError) as error:
-        sys.exit(f"error: {error}")
 
 
 def check_gradio() -> None:

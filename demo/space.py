@@ -18,9 +18,9 @@ from hub.push import shared_files
 from hub.remote import validate_repo_id
 from hub.upload import CARD, upload
 
+from .examples import trained_on
 from .segment import check_empty
 from .space_card import space_card
-from .studio import trained_on
 
 MODEL = "model"  # the folder of a Space that holds its model
 APP = """\

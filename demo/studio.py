@@ -1,25 +1,21 @@
 """Models and drawn scenes of the app, and what a person has in front of them."""
 
 import dataclasses
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Array, Float, UInt8
+from jaxtyping import UInt8
 
-from hub.remote import locate
 from isa_eqx import ISA, check_choice
-from training.data import DATASETS, PROCEDURAL, load, split_name
+from training.data import DATASETS, PROCEDURAL
 
 from .editor import Editor
+from .examples import choose_scenes, trained_on
 from .panels import warm_up
 from .photo import Photo, as_pixels
 
-SCENES = 64  # to choose from
-STAND_IN = "clevr"
 LONGEST = 30  # characters of a name on the page
-MAX_BYTES = 100_000  # of a recipe; those of this project have some 1,000
 
 
 @dataclasses.dataclass(frozen=True)
@@ -115,36 +111,3 @@ class Studio:
 def short_name(model: str) -> str:
     """Return the end of a model's name, as long as the page has room for."""
     return model if len(model) <= LONGEST else f"…{model[1 - LONGEST :]}"
-
-
-def choose_scenes(
-    dataset: str, subset: str, data: str, size: tuple[int, int]
-) -> tuple[str, Float[Array, "n h w 3"]]:
-    """Return the name of the scenes to choose from, and their images.
-
-    Scenes are drawn, but for a person's own images: those that the model was validated on, or where
-    these are not at hand, scenes of CLEVR.
-    """
-    split = split_name(subset, "validation")
-    if DATASETS[dataset].own:
-        try:
-            return dataset, load(dataset, split, SCENES, data=data, size=size).images.floats()
-        except (ValueError, ConnectionError):
-            dataset, split = STAND_IN, "validation"
-    return dataset, load(dataset, split, SCENES, data=PROCEDURAL, size=size).images.floats()
-
-
-def trained_on(model: str) -> tuple[str, str, str]:
-    """Return dataset, subset and source of the scenes that a model has been trained on.
-
-    - `model`: a folder, or a repo of the Hub.
-
-    Raises a `ValueError` if it has no recipe, `train.json`.
-    """
-    try:
-        recipe = json.loads(locate(model).fetch("train.json", MAX_BYTES).read_text("utf-8"))
-        return str(recipe["dataset"]), str(recipe.get("subset", "")), str(recipe["data"])
-    except (ValueError, KeyError, TypeError, AttributeError):
-        raise ValueError(
-            f"{model} does not say what it was trained on: name a --dataset."
-        ) from None

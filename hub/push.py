@@ -1,6 +1,5 @@
 """Share a run: `python -m hub.push runs/tetrominoes-isa-t-seed0 user/name`."""
 
-import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -8,6 +7,7 @@ import tyro
 from tyro.conf import Positional
 
 from . import config_file
+from .common.errors import exit_with_message
 from .pretrained import CONFIG, WEIGHTS, check_fingerprints
 from .upload import CARD, upload
 
@@ -56,7 +56,7 @@ def main(
         message: The commit message.
         create_pr: Open a pull request instead.
     """
-    try:
+    with exit_with_message(ValueError, OSError):
         address = push(
             run,
             repo,
@@ -65,8 +65,6 @@ def main(
             commit_message=message,
             create_pr=create_pr,
         )
-    except (ValueError, OSError) as error:
-        sys.exit(f"error: {error}")
     print(address)
     if not create_pr:
         print(f'To load it: from_pretrained("{repo}{f"@{revision}" if revision else ""}")')

@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 from demo.editor import Editor, missing
+from demo.examples import trained_on
 from demo.export import masks_zip, scene_png
 from demo.panels import (
     cross,
@@ -24,7 +25,7 @@ from demo.panels import (
     slot_under,
 )  # fmt: skip
 from demo.photo import Photo
-from demo.studio import Studio, trained_on
+from demo.studio import Studio
 from isa_eqx import VARIANTS, ISAConfig
 
 from .conftest import DEEP, SMALL, filled

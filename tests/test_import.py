@@ -19,7 +19,7 @@ ROOMS = {
     "isa_eqx": ("hub",),
     "training.config": ("isa_eqx",),
     "training.data": ("hub.common", "hub", "hub.mirror", "isa_eqx", "training.config"),
-    "training": ("hub", "isa_eqx", "training.config", "training.data"),
+    "training": ("hub.common", "hub", "isa_eqx", "training.config", "training.data"),
     "hub.mirror.__main__": ("hub.mirror", "hub.mirror.sources", "training.data"),
     "demo": ("hub.common", "hub", "isa_eqx", "training.data"),
     "benchmarks": (

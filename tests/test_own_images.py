@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from demo import studio
-from demo.studio import choose_scenes, trained_on
+from demo import examples
+from demo.examples import choose_scenes, trained_on
 from hub.mirror.__main__ import main as mirror_command
 from training.arguments import parse
 from training.data import load, resize_image, shape_crop, stream_batches
@@ -87,7 +87,7 @@ def test_the_app_shows_the_images_that_it_was_validated_on_or_others(trained, mo
     own = load("images", "validation", data=data, size=(20, 30)).images.floats()
     assert name == "images"
     np.testing.assert_array_equal(images, own)
-    monkeypatch.setattr(studio, "SCENES", 3)
+    monkeypatch.setattr(examples, "SCENES", 3)
     name, images = choose_scenes("images", "", f"{data}-elsewhere", (20, 30))
     assert name == "clevr" and images.shape == (3, 20, 30, 3)
 

@@ -12,6 +12,7 @@ import tyro
 from jaxtyping import Float
 
 import hub
+from hub.common.errors import exit_with_message
 from isa_eqx import ISA
 
 from .data import Scenes
@@ -21,8 +22,8 @@ from .pictures import draw_samples
 from .poses import TRUE, lacking
 from .protocol import PUBLISHED_IMAGES, Evaluation, check, describe, load_scenes
 from .provenance import commit_hash, device_name
-from .run import exit_with_message
 from .scoring import METRICS, score
+from .seeds import expand_seeds
 from .table import Column, format_table, summarise
 
 
@@ -33,7 +34,7 @@ def main(words: Sequence[str] | None = None) -> None:
         check(options)
         if options.protocol == "published":
             options = dataclasses.replace(options, images=PUBLISHED_IMAGES)
-        models = {name: ISA.from_pretrained(name) for name in expand(options.models)}
+        models = {name: ISA.from_pretrained(name) for name in expand_seeds(options.models)}
         sizes = dict.fromkeys(model.config.image_size for model in models.values())
         scenes = {size: load_scenes(options, size) for size in sizes}
         scores, poses = {}, {}
@@ -65,18 +66,6 @@ def main(words: Sequence[str] | None = None) -> None:
         plain = json.loads(json.dumps(record), parse_constant=lambda _: None)
         write(options.out, "scores.json", json.dumps(plain, indent=2) + "\n")
         print(f"In {options.out}: {', '.join(sorted(f.name for f in options.out.iterdir()))}")
-
-
-def expand(names: Sequence[str]) -> list[str]:
-    """Return the names of models, with those of its seeds in place of a folder of several."""
-    found = []
-    for name in names:
-        seeds = (
-            [] if (Path(name) / "config.json").exists() else Path(name).glob("seed*/config.json")
-        )
-        number = sorted(seeds, key=lambda file: (len(file.parent.name), file.parent.name))
-        found += [str(file.parent) for file in number] or [name]
-    return list(dict.fromkeys(found))
 
 
 def score_model(model: ISA, scenes: Scenes, options: Evaluation) -> dict[str, Float[Any, " n"]]:

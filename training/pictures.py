@@ -12,8 +12,7 @@ from jaxtyping import Int
 from hub import atomic_file
 from isa_eqx import ISA, Frame, ISAConfig
 
-from .data import COLOURS, Scenes
-from .data.gallery import draw_axes
+from .data import COLOURS, Scenes, draw_axes
 from .scoring import explain
 
 

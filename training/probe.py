@@ -7,13 +7,13 @@ from typing import Annotated
 
 import tyro
 
+from hub.common.errors import exit_with_message
 from isa_eqx import ISA, check_choice
 
 from .attributes import attributes
 from .data import DATASETS, Scenes, default_source, load, short_name, split_name
-from .evaluate import expand
 from .probing import PROBES, commonest, find, probe
-from .run import exit_with_message
+from .seeds import expand_seeds
 from .table import Column, format_table, summarise
 
 
@@ -49,7 +49,7 @@ def main(words: Sequence[str] | None = None) -> None:
         for option, count in (("images", options.images), ("train-images", options.train_images)):
             if count < 1:
                 raise ValueError(f"--{option} must be at least 1, got {count}.")
-        models = {name: ISA.from_pretrained(name) for name in expand(options.models)}
+        models = {name: ISA.from_pretrained(name) for name in expand_seeds(options.models)}
         truth = {
             split: attributes(load_scenes(options, split), options.dataset)
             for split in ("train", "validation")

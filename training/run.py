@@ -2,10 +2,12 @@
 
 import contextlib
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import equinox as eqx
 from jax.sharding import Mesh
+
+from hub.common.errors import exit_with_message
 
 from . import checkpoint
 from .arguments import parse, resume_command
@@ -132,15 +134,6 @@ def first_states(plans: Sequence[Plan]) -> tuple[list[TrainState], float]:
         arrays, rest = eqx.partition(state, eqx.is_array)
         states[place] = eqx.combine(tell(arrays), rest)
     return states, seconds
-
-
-@contextlib.contextmanager
-def exit_with_message(*kinds: type[Exception]) -> Iterator[None]:
-    """End the program with the message of an error of these kinds, without a traceback."""
-    try:
-        yield
-    except kinds as error:
-        sys.exit(f"error: {error}")
 
 
 if __name__ == "__main__":

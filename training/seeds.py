@@ -1,5 +1,6 @@
 """Several seeds of a recipe at once: where each goes, and which of them the others left."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import hub
@@ -10,6 +11,18 @@ DIVERGED = "diverged.txt"
 def folder_of(group: Path, seed: int) -> Path:
     """Return the folder of a seed's run in that of the group."""
     return group / f"seed{seed}"
+
+
+def expand_seeds(names: Sequence[str]) -> list[str]:
+    """Return the names of models, with those of its seeds in place of a folder of several."""
+    found = []
+    for name in names:
+        seeds = (
+            [] if (Path(name) / "config.json").exists() else Path(name).glob("seed*/config.json")
+        )
+        number = sorted(seeds, key=lambda file: (len(file.parent.name), file.parent.name))
+        found += [str(file.parent) for file in number] or [name]
+    return list(dict.fromkeys(found))
 
 
 def mark_as_diverged(run: Path, why: str) -> None:

@@ -1,13 +1,23 @@
-"""Exceptions of the Hub's client, translated into one sentence that says what to do."""
+"""Errors in one sentence that says what to do: those of the Hub's client, and a program's last."""
 
 import contextlib
 import json
 import re
+import sys
 from collections.abc import Iterator
 from typing import Any
 
 _LOG_IN = "log in with `hf auth login`, set HF_TOKEN, or pass a token that may"
 _TRANSIENT = 408, 409, 412, 425, 429  # and all from 500
+
+
+@contextlib.contextmanager
+def exit_with_message(*kinds: type[Exception]) -> Iterator[None]:
+    """End the program with the message of an error of these kinds, without a traceback."""
+    try:
+        yield
+    except kinds as error:
+        sys.exit(f"error: {error}")
 
 
 @contextlib.contextmanager

@@ -11,6 +11,7 @@ from .export import procedural_release as procedural_release
 from .fitting import resize_image as resize_image
 from .fitting import shape_crop as shape_crop
 from .palette import COLOURS as COLOURS
+from .palette import draw_axes as draw_axes
 from .procedural.tetrominoes import colour_and_shape as colour_and_shape
 from .procedural.world import pose as pose
 from .resize import Resize as Resize

@@ -1,8 +1,7 @@
 """A picture of a dataset's scenes: `python -m training.data.gallery clevr --out gallery.png`."""
 
-import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import jax
 import numpy as np
@@ -10,10 +9,10 @@ import tyro
 from tyro.conf import Positional
 
 from hub import atomic_file
-from isa_eqx import Frame
+from hub.common.errors import exit_with_message
 
 from .catalogue import dataset
-from .palette import COLOURS
+from .palette import COLOURS, draw_axes
 from .scenes import Scenes
 from .source import load
 
@@ -55,16 +54,6 @@ def draw_gallery(scenes: Scenes, first_object: int, path: Path, title: str) -> N
         figure.savefig(temporary, dpi=130, format="png")
 
 
-def draw_axes(axis: Any, frame: Frame, size: tuple[int, int]) -> None:
-    """Draw a frame on an image of this height and width as a cross, as long as its scale."""
-    pixels = (np.array(size[::-1]) - 1) / 2
-    centre = (frame.position[::-1] + 1) * pixels
-    axis.autoscale(False)
-    for length, direction in zip(frame.scale[::-1], frame.rotation.T, strict=True):
-        ends = centre + np.outer([-1, 1], length * direction * pixels)
-        axis.plot(*ends.T, color="white", linewidth=1.5)
-
-
 def main(
     name: Annotated[Positional[str], tyro.conf.arg(metavar="DATASET")],
     out: Path,
@@ -87,12 +76,10 @@ def main(
         count: The number of scenes.
         data: Where the scenes are, as for training.run.
     """
-    try:
+    with exit_with_message(ValueError, OSError):
         scenes = load(name, split, count, data=data)
         title = f"{name} ({data or 'procedural'}), {split}"
         draw_gallery(scenes, dataset(name).first_object, out, title)
-    except (ValueError, OSError) as error:
-        sys.exit(f"error: {error}")
 
 
 if __name__ == "__main__":
