@@ -20,7 +20,8 @@ from training.initial import initialise, resolve_init
 from training.loss import batch_loss
 from training.prepare import plan, prepare
 from training.presets import command
-from training.run import first_states, main
+from training.run import main
+from training.start import first_states
 from training.step import initial_state, train_step
 from training.summary import is_over
 

@@ -109,7 +109,9 @@ def test_a_program_whose_seeds_have_all_diverged_says_so_and_is_not_run_again(
     tmp_path, monkeypatch, capsys
 ):
     group = tmp_path / "group"
-    monkeypatch.setattr("training.run.initial_state", lambda config: broken(initial_state(config)))
+    monkeypatch.setattr(
+        "training.start.initial_state", lambda config: broken(initial_state(config))
+    )
     for again in ("no", "yes"):
         with pytest.raises(SystemExit, match="error: training has diverged with all seeds."):
             main(parse([*SMALL, "--seeds", "2,4", "--out", str(group), "--resume", again]))

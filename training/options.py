@@ -77,6 +77,11 @@ class Arguments:
     seeds: SeedOptions = SeedOptions()
     hosts: HostOptions = HostOptions()
 
+    @property
+    def alone(self) -> bool:
+        """Whether they ask for one run, rather than for one of each of several seeds."""
+        return self.seeds.seeds is None
+
 
 def seeds_of(text: str, first: int = 0) -> tuple[int, ...]:
     """Return the seeds that a text stands for: their number, from `first` on, or a list of them.

@@ -13,10 +13,18 @@ from .data import dataset, resolve
 from .hosts import on_main
 from .initial import resolve_init
 from .options import Arguments, seeds_of
-from .report import ensure_repo
-from .runs import Plan
 from .seeds import folder_of
 from .sources import PINNED, keep_sources
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """A run to come: its recipe, its folder, whether it is continued, and the repo to push to."""
+
+    config: TrainConfig
+    folder: Path
+    resumed: bool
+    repo: str | None
 
 
 def plan(arguments: Arguments) -> list[Plan]:
@@ -143,3 +151,9 @@ def begin(run: Path, config: TrainConfig, repo: str | None) -> None:
         raise ValueError(
             f"cannot write to {run} ({error.strerror}); name another folder with --out."
         ) from error
+
+
+def ensure_repo(repo_id: str | None) -> None:
+    """Create the repo if absent: a missing permission shows now rather than days later."""
+    if repo_id is not None:
+        hub.create_repo(repo_id)

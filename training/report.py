@@ -23,20 +23,23 @@ from .runs import Run
 from .scoring import METRICS, evaluate
 
 
-def report(of: Run, model: ISA, mesh: Mesh, validation: Scenes, seconds: float, seeds: int) -> None:
+def write_report(
+    run: Run, model: ISA, validation: Scenes, mesh: Mesh, seconds: float, seeds: int
+) -> None:
     """Score the model on all validation scenes, and write what a run leaves.
 
+    - `mesh`: the devices that score.
     - `seconds`: that training took.
     - `seeds`: models that were trained in them.
     """
-    config, run, log = of.config, of.folder, of.log
+    config, folder, log = run.config, run.folder, run.log
     scores, use = evaluate(model, validation, config.dataset, mesh)
     if not is_main():
         return
     count = len(validation)
     # As it may be on the devices of several hosts.
     model = jax.tree.map(lambda x: jnp.asarray(np.asarray(x)) if eqx.is_array(x) else x, model)
-    model.save_pretrained(run)
+    model.save_pretrained(folder)
     final = {f"final_{name}": value for name, value in (scores | use).items()}
     log.write(config.steps, final | {"images": count})
     minutes = f"{config.steps} steps in {seconds / 60:.1f} min on {jax.devices()[0].device_kind}"
@@ -47,20 +50,15 @@ def report(of: Run, model: ISA, mesh: Mesh, validation: Scenes, seconds: float, 
     if found := warning(use):
         print(found)
     try:
-        pictures.draw_samples(model, validation, run / "samples.png", title(config))
-        pictures.draw_curve(run / "metrics.jsonl", run / "curve.png", title(config))
+        pictures.draw_samples(model, validation, folder / "samples.png", title(config))
+        pictures.draw_curve(folder / "metrics.jsonl", folder / "curve.png", title(config))
     except ModuleNotFoundError as missing:
         print(f"No pictures: {missing.name} is not installed.")
-    with hub.atomic_file(run / "README.md") as temporary:
+    with hub.atomic_file(folder / "README.md") as temporary:
         # What a folder is called may be no UTF-8; Python reads it all the same.
-        temporary.write_text(run_card(run, config, of.resumed, seeds), "utf-8", "backslashreplace")
-    print(f"In {run}: {', '.join(sorted(file.name for file in run.iterdir()))}")
-
-
-def ensure_repo(repo_id: str | None) -> None:
-    """Create the repo if absent: a missing permission shows now rather than days later."""
-    if repo_id is not None:
-        hub.create_repo(repo_id)
+        card = run_card(folder, config, run.resumed, seeds)
+        temporary.write_text(card, "utf-8", "backslashreplace")
+    print(f"In {folder}: {', '.join(sorted(file.name for file in folder.iterdir()))}")
 
 
 def share(run: Path, repo_id: str) -> None:

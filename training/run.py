@@ -4,28 +4,26 @@ import contextlib
 import sys
 from collections.abc import Sequence
 
-import equinox as eqx
 from jax.sharding import Mesh
 
 from hub.common.errors import exit_with_message
 
-from . import checkpoint
 from .arguments import parse, resume_command
 from .card import title
 from .data import describe_data, load, split_name, stream_batches
 from .devices import all_devices, make_mesh, replicate
 from .ensemble import Ensemble, Single
-from .hosts import exit_if_one_is_lost, is_main, on_main, tell
-from .initial import initialise
+from .hosts import exit_if_one_is_lost, is_main
 from .log import NonFiniteError
 from .loop import train
 from .options import Arguments
-from .prepare import folder, plan
-from .report import ensure_repo, report, share
-from .runs import Plan, start
+from .prepare import Plan, folder, plan
+from .report import share, write_report
+from .runs import open_runs
 from .seeds import clear_divergence, has_diverged
-from .step import TrainState, initial_state
-from .summary import is_over, scores_of, summarise
+from .start import check_together, first_states, left_out
+from .step import TrainState
+from .summary import scores_of, summarise
 from .trackers import library_of, make_tracker
 
 
@@ -76,64 +74,16 @@ def train_and_report(
     trackers = []
     if output.tracker is not None and is_main():
         trackers.append(make_tracker(output.tracker, where, config.to_dict(), step))
-    runs = start(plans, step, seconds, trackers, alone)
+    runs = open_runs(plans, step, seconds, trackers, alone)
     models = Single(states[0], config, mesh) if alone else Ensemble(states, config)
     with contextlib.closing(stream_batches(config, step)) as batches:
         done = train(models, runs, step, mesh, batches, validation, output.eval_every)
     seconds = runs[0].log.seconds
     for run in done:
         model = replicate(models.state(run.place).model, mesh)
-        report(run, model, mesh, validation, seconds, len(runs))
+        write_report(run, model, validation, mesh, seconds, len(runs))
     for tracker in trackers:
         tracker.finish()
-
-
-def left_out(plan: Plan) -> bool:
-    """Return whether a seed is over already, and say so."""
-    if over := is_over(plan.folder, plan.config):
-        ended = "diverged" if has_diverged(plan.folder) else "been trained"
-        print(f"Seed {plan.config.seed} has {ended}, and is left as it is: {plan.folder}")
-    return over
-
-
-def check_together(plans: Sequence[Plan]) -> None:
-    """Raise a `ValueError` if some runs have begun and others have not.
-
-    All would go on from where the last one is: they would lose what they have learnt.
-    """
-    steps = {one.config.seed: checkpoint.last_step(one.folder) for one in plans}
-    begun = [str(seed) for seed, step in steps.items() if step]
-    new = [str(seed) for seed, step in steps.items() if step is None]
-    if begun and new:
-        raise ValueError(
-            f"of the seeds, {', '.join(begun)} have begun and {', '.join(new)} have not; finish "
-            "the first, leaving the others out of --seeds, then add these."
-        )
-
-
-def first_states(plans: Sequence[Plan]) -> tuple[list[TrainState], float]:
-    """Return the states that the runs start with, and the seconds taken, on every host."""
-    states, seconds = [initial_state(one.config) for one in plans], 0.0
-
-    def started() -> str:
-        nonlocal seconds
-        for place, one in enumerate(plans):
-            if not one.resumed:  # from here on it can be resumed
-                states[place] = initialise(states[place], one.config)
-                checkpoint.save(one.folder, states[place], one.config, seconds)
-        step = checkpoint.common_step([one.folder for one in plans]) if len(plans) > 1 else None
-        for place, one in enumerate(plans):
-            if one.resumed:
-                kept = checkpoint.restore(one.folder, states[place], one.config, step)
-                states[place], seconds = kept
-                ensure_repo(one.repo)
-        return str(seconds)
-
-    seconds = float(on_main(started))
-    for place, state in enumerate(states):
-        arrays, rest = eqx.partition(state, eqx.is_array)
-        states[place] = eqx.combine(tell(arrays), rest)
-    return states, seconds
 
 
 if __name__ == "__main__":

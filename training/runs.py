@@ -1,4 +1,4 @@
-"""The runs of a program: one, or one for each of several seeds."""
+"""Runs in training: one, or one for each of several seeds, with their logs and checkpoints."""
 
 import dataclasses
 import sys
@@ -9,19 +9,10 @@ from tqdm import tqdm
 
 from .config import TrainConfig
 from .log import Log, NonFiniteError
+from .prepare import Plan
 from .saving import Saver
 from .seeds import mark_as_diverged
 from .trackers import Tracker, with_prefix
-
-
-@dataclasses.dataclass(frozen=True)
-class Plan:
-    """A run to come: its recipe, its folder, whether it is continued, and the repo to push to."""
-
-    config: TrainConfig
-    folder: Path
-    resumed: bool
-    repo: str | None
 
 
 @dataclasses.dataclass
@@ -47,7 +38,7 @@ class Run:
     alone: bool = True
 
 
-def start(
+def open_runs(
     plans: Sequence[Plan], step: int, seconds: float, trackers: Sequence[Tracker], alone: bool
 ) -> list[Run]:
     """Return the runs, whose logs go to the trackers too, under the names of several seeds."""
