@@ -12,7 +12,7 @@ from jaxtyping import Array, PRNGKeyArray, UInt8
 from isa_eqx import ISA, Frame, coordinates
 from training.config import TrainConfig
 from training.data import Images, Resize
-from training.loss import loss
+from training.objective.loss import loss
 from training.step import TrainState, make_optimiser, train_step
 
 from .measure import Program

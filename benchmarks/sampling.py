@@ -16,11 +16,11 @@ import jax.random as jr
 import tyro
 from jaxtyping import Array, DTypeLike, Float, PRNGKeyArray
 
-import training.loss
 from isa_eqx import ISA, Frame
 from isa_eqx.symmetries import Symmetry
 from training.config import TrainConfig
 from training.data import load
+from training.objective import loss as objective
 from training.presets import preset
 from training.provenance import commit_hash, device_name
 from training.step import initial_state
@@ -76,7 +76,7 @@ def moments(
 
         def slopes(recipe: TrainConfig, key: PRNGKeyArray) -> tuple[Array, Array]:
             def cost(arrays: ISA) -> Array:
-                return training.loss.loss(eqx.combine(arrays, rest), image, recipe, end, key=key)
+                return objective.loss(eqx.combine(arrays, rest), image, recipe, end, key=key)
 
             value, gradient = jax.value_and_grad(cost)(arrays)
             flat = [jnp.ravel(x) for x in jax.tree.leaves(gradient)]
@@ -128,7 +128,7 @@ def report(
 ) -> str:
     """Format the table: variances over those of uniform sampling, and biases."""
     by_importance = moments(model, config, images, draws)
-    with mock.patch.object(training.loss, "importance", evenly):
+    with mock.patch.object(objective, "importance", evenly):
         even = moments(model, config, images, draws)
     lines = [
         f"sampling: {config.dataset}, {config.model.variant}, {config.loss_pixels} pixels of "

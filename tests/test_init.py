@@ -17,7 +17,7 @@ from isa_eqx import ISA, VARIANTS, ISAConfig
 from training import checkpoint
 from training.arguments import parse
 from training.initial import initialise, resolve_init
-from training.loss import batch_loss
+from training.objective.loss import batch_loss
 from training.prepare import plan, prepare
 from training.presets import command
 from training.run import main

@@ -14,9 +14,9 @@ from hypothesis import given
 from isa_eqx import VARIANTS, ISAConfig, coordinates, published
 from isa_eqx.architectures import ARCHITECTURES
 from training.data import load
-from training.loss import loss
+from training.objective.loss import loss
+from training.objective.terms import idle_slot, mixing, ownership, shading
 from training.step import initial_state
-from training.terms import idle_slot, mixing, ownership, shading
 
 from .conftest import run
 from .test_training import TINY, WHOLE, ZERO, as_variant

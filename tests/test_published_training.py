@@ -18,7 +18,7 @@ import pytest
 
 from isa_eqx import original
 from training.data import Images, Resize
-from training.loss import batch_loss
+from training.objective.loss import batch_loss
 from training.presets import published_recipe
 from training.step import TrainState, initial_state, make_optimiser, train_step
 

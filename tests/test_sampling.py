@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given
 
 from training.data import load
-from training.loss import loss
-from training.sampling import UNIFORM, contrast, importance, sample_pixels
+from training.objective.loss import loss
+from training.objective.sampling import UNIFORM, contrast, importance, sample_pixels
 from training.step import initial_state
 
 from .conftest import fully_optimised

@@ -21,7 +21,7 @@ from training.devices import make_mesh
 from training.ensemble import Single
 from training.log import Log, NonFiniteError
 from training.loop import train
-from training.loss import batch_loss, loss
+from training.objective.loss import batch_loss, loss
 from training.presets import preset
 from training.runs import Run
 from training.saving import Saver

@@ -9,8 +9,8 @@ from jaxtyping import Array, Float, Int, Key, PRNGKeyArray
 
 from isa_eqx import ISA, coordinates
 
-from .config import TrainConfig
-from .data import Images
+from ..config import TrainConfig
+from ..data import Images
 from .sampling import importance, sample_pixels
 from .terms import idle_slot, mixing, ownership, shading
 
