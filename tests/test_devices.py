@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from training.config import TrainConfig
-from training.devices import make_mesh
+from training.distributed.devices import make_mesh
 
 from .conftest import made_once
 from .many_devices import BATCH, HOSTS, MODELS, SEEDS, STEPS

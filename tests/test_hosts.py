@@ -8,11 +8,11 @@ import jax
 import numpy as np
 import pytest
 
-from training.hosts import HostOptions, join, on_main, tell, tell_text
+from training.distributed.hosts import HostOptions, join, on_main, tell, tell_text
 
 from .test_devices import free_port
 
-JOIN = "import sys; from training.hosts import HostOptions, join; "
+JOIN = "import sys; from training.distributed.hosts import HostOptions, join; "
 JOIN += "join(HostOptions(True, sys.argv[1], 3, int(sys.argv[2])), timeout=float(sys.argv[3]))"
 
 

@@ -19,13 +19,13 @@ from isa_eqx import ISA
 from training import checkpoint
 from training.arguments import parse
 from training.data import load
+from training.distributed.signals import TRY_AGAIN
 from training.prepare import plan, prepare
 from training.presets import command
 from training.provenance import commit_hash, device_name
 from training.report import share
 from training.run import main
 from training.scoring import METRICS, evaluate
-from training.signals import TRY_AGAIN
 from training.step import initial_state
 
 from .conftest import HUB, assert_same, run_lines
@@ -295,7 +295,7 @@ def test_a_tracker_that_is_not_installed_leaves_nothing(monkeypatch, tmp_path):
 
 
 def test_a_batch_that_no_devices_can_share_leaves_nothing(monkeypatch, tmp_path):
-    monkeypatch.setattr("training.devices.jax.devices", lambda: ["a device"] * 3)
+    monkeypatch.setattr("training.distributed.devices.jax.devices", lambda: ["a device"] * 3)
     out = tmp_path / "run"
     words = ["--dataset", "tetrominoes", "--preset", "quick", "--out", str(out)]
     with pytest.raises(SystemExit, match="error: batch_size must divide by 3 devices, got 16"):

@@ -16,7 +16,7 @@ from training import checkpoint
 from training.arguments import parse
 from training.data import Place
 from training.data.scenes import shuffled_batches
-from training.devices import all_devices
+from training.distributed.devices import all_devices
 from training.ensemble import Ensemble
 from training.log import Log
 from training.loop import train

@@ -17,7 +17,7 @@ from training import checkpoint
 from training.config import TrainConfig
 from training.data import Images, Place, Resize, load, stream_batches
 from training.data.scenes import shuffled_batches
-from training.devices import make_mesh
+from training.distributed.devices import make_mesh
 from training.ensemble import Single
 from training.log import Log, NonFiniteError
 from training.loop import train

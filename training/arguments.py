@@ -17,8 +17,8 @@ from isa_eqx import ISAConfig
 
 from .config import TrainConfig
 from .data import DATASETS
-from .devices import use_all_cores
-from .hosts import HostOptions, join
+from .distributed.devices import use_all_cores
+from .distributed.hosts import HostOptions, join
 from .options import Arguments, seeds_of
 from .presets import preset
 

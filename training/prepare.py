@@ -10,7 +10,7 @@ import hub
 from . import checkpoint
 from .config import TrainConfig
 from .data import dataset, resolve
-from .hosts import on_main
+from .distributed.hosts import on_main
 from .initial import resolve_init
 from .options import Arguments, seeds_of
 from .seeds import folder_of

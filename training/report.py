@@ -18,7 +18,7 @@ from . import pictures
 from .card import run_card, title
 from .data import Scenes
 from .diagnostics import warning
-from .hosts import is_main
+from .distributed.hosts import is_main
 from .runs import Run
 from .scoring import METRICS, evaluate
 

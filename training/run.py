@@ -11,9 +11,9 @@ from hub.common.errors import exit_with_message
 from .arguments import parse, resume_command
 from .card import title
 from .data import describe_data, load, split_name, stream_batches
-from .devices import all_devices, make_mesh, replicate
+from .distributed.devices import all_devices, make_mesh, replicate
+from .distributed.hosts import exit_if_one_is_lost, is_main
 from .ensemble import Ensemble, Single
-from .hosts import exit_if_one_is_lost, is_main
 from .log import NonFiniteError
 from .loop import train
 from .options import Arguments

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 
 from . import checkpoint
 from .config import TrainConfig
-from .hosts import is_main
+from .distributed.hosts import is_main
 from .step import TrainState
 
 

@@ -20,8 +20,8 @@ from isa_eqx.metrics import (
 )
 
 from .data import Images, Scenes, dataset
-from .devices import gather, share_out
 from .diagnostics import diagnose
+from .distributed.devices import gather, share_out
 from .intervals import mean_of
 
 BATCH = 40  # images, or a few more where the devices do not divide it

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import equinox as eqx
 
 from . import checkpoint
-from .hosts import on_main, tell
+from .distributed.hosts import on_main, tell
 from .initial import initialise
 from .prepare import Plan, ensure_repo
 from .seeds import has_diverged

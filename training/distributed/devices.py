@@ -19,7 +19,7 @@ from jax.experimental import multihost_utils
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from jaxtyping import Array, Int
 
-from .config import TrainConfig
+from ..config import TrainConfig
 
 Tree = TypeVar("Tree")
 
