@@ -10,8 +10,8 @@ from collections.abc import Callable
 import numpy as np
 import tyro
 
+from training.evaluation.scoring import BATCH, compare
 from training.provenance import commit_hash, device_name
-from training.scoring import BATCH, compare
 
 SCORES = ("fg_ari", "ari", "miou", "mbo")
 

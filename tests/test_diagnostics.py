@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from training.data import load
-from training.diagnostics import diagnose, warning
+from training.evaluation.diagnostics import diagnose, warning
 
 SLOTS, IMAGES = 5, 12
 

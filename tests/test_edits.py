@@ -10,7 +10,7 @@ import pytest
 from isa_eqx import ISA, VARIANTS, Decoded, Frame, ISAConfig, Output, coordinates
 from isa_eqx.grid import rotation_matrix
 from isa_eqx.symmetries import SYMMETRIES
-from training.edits import FOLLOWED, SHIFT, _moved, follow
+from training.evaluation.edits import FOLLOWED, SHIFT, _moved, follow
 
 from .conftest import filled
 from .test_poses import CONFIG

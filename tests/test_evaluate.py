@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 
 from training.data import load
-from training.edits import FOLLOWED
 from training.evaluate import main
-from training.faithfulness import measure_poses
-from training.poses import TRUE
-from training.scoring import attended, evaluate, score
+from training.evaluation.edits import FOLLOWED
+from training.evaluation.faithfulness import measure_poses
+from training.evaluation.poses import TRUE
+from training.evaluation.scoring import attended, evaluate, score
+from training.evaluation.table import Column, format_table, summarise
 from training.step import initial_state
-from training.table import Column, format_table, summarise
 
 from .test_training import TINY
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from training.intervals import interval, mean_of
+from training.evaluation.intervals import interval, mean_of
 
 
 def test_it_covers_the_truth_as_often_as_it_says():

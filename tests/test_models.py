@@ -12,7 +12,7 @@ from hub.push import SHARED
 from isa_eqx import ISA
 from training.arguments import parse
 from training.data import load
-from training.scoring import METRICS, evaluate
+from training.evaluation.scoring import METRICS, evaluate
 
 from .conftest import TRAINED, fully_optimised, run_lines
 

@@ -10,9 +10,15 @@ import pytest
 
 from isa_eqx import VARIANTS, ISAConfig, Output, coordinates
 from isa_eqx.symmetries import SYMMETRIES
-from training.axes import axis_error, axis_vector, is_elongated, longer_axis, upright_scale
-from training.intervals import interval, moments, share_interval, share_of_variance
-from training.poses import OF_FIELD, attended_frames, compare_poses, lacking
+from training.evaluation.axes import (
+    axis_error,
+    axis_vector,
+    is_elongated,
+    longer_axis,
+    upright_scale,
+)
+from training.evaluation.intervals import interval, moments, share_interval, share_of_variance
+from training.evaluation.poses import OF_FIELD, attended_frames, compare_poses, lacking
 
 from .conftest import filled
 from .laws import law

@@ -12,14 +12,14 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from isa_eqx import ISA, coordinates
 from isa_eqx.metrics import match_objects
 from training import probe
-from training.attributes import attributes
 from training.data import colour_and_shape, load
 from training.data.procedural import tetrominoes
-from training.intervals import share_of_variance
-from training.linear import fit_classes, fit_values
-from training.probing import Objects, find
-from training.probing import probe as measure
-from training.scoring import explain
+from training.evaluation.attributes import attributes
+from training.evaluation.intervals import share_of_variance
+from training.evaluation.linear import fit_classes, fit_values
+from training.evaluation.probing import Objects, find
+from training.evaluation.probing import probe as measure
+from training.evaluation.scoring import explain
 
 from .conftest import TRAINED
 

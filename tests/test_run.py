@@ -20,12 +20,12 @@ from training import checkpoint
 from training.arguments import parse
 from training.data import load
 from training.distributed.signals import TRY_AGAIN
+from training.evaluation.scoring import METRICS, evaluate
 from training.prepare import plan, prepare
 from training.presets import command
 from training.provenance import commit_hash, device_name
 from training.report import share
 from training.run import main
-from training.scoring import METRICS, evaluate
 from training.step import initial_state
 
 from .conftest import HUB, assert_same, run_lines

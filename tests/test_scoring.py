@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from sklearn.metrics import adjusted_rand_score
 
-from training import scoring
 from training.data import DATASETS, load
+from training.evaluation import scoring
 from training.step import initial_state
 
 from .test_training import TINY

@@ -12,9 +12,9 @@ from isa_eqx.card import describe_model, front_matter, method_name, usage_sectio
 
 from .config import TrainConfig
 from .data import describe_data, repo_of, short_name
+from .evaluation.scoring import METRICS
 from .presets import command
 from .provenance import commit_hash, device_name
-from .scoring import METRICS
 
 
 def title(config: TrainConfig) -> str:

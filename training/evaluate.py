@@ -16,15 +16,15 @@ from hub.common.errors import exit_with_message
 from isa_eqx import ISA
 
 from .data import Scenes
-from .edits import FOLLOWED
-from .faithfulness import measure_poses
+from .evaluation.edits import FOLLOWED
+from .evaluation.faithfulness import measure_poses
+from .evaluation.poses import TRUE, lacking
+from .evaluation.protocol import PUBLISHED_IMAGES, Evaluation, check, describe, load_scenes
+from .evaluation.scoring import METRICS, score
+from .evaluation.table import Column, format_table, summarise
 from .pictures import draw_samples
-from .poses import TRUE, lacking
-from .protocol import PUBLISHED_IMAGES, Evaluation, check, describe, load_scenes
 from .provenance import commit_hash, device_name
-from .scoring import METRICS, score
 from .seeds import expand_seeds
-from .table import Column, format_table, summarise
 
 
 def main(words: Sequence[str] | None = None) -> None:

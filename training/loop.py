@@ -9,13 +9,13 @@ from tqdm import tqdm
 
 from .arguments import resume_command
 from .data import Batches, Scenes
-from .diagnostics import warning
 from .distributed.devices import agree, replicate
 from .distributed.hosts import is_main
 from .distributed.signals import defer_signals, exit_status
 from .ensemble import Models
+from .evaluation.diagnostics import warning
+from .evaluation.scoring import METRICS, evaluate
 from .runs import Run, flush
-from .scoring import METRICS, evaluate
 
 LOG_EVERY = 50  # steps
 QUICK_LOOK = 200  # validation images scored while training; at the end, all of them

@@ -10,11 +10,11 @@ import tyro
 from hub.common.errors import exit_with_message
 from isa_eqx import ISA, check_choice
 
-from .attributes import attributes
 from .data import DATASETS, Scenes, default_source, load, short_name, split_name
-from .probing import PROBES, commonest, find, probe
+from .evaluation.attributes import attributes
+from .evaluation.probing import PROBES, commonest, find, probe
+from .evaluation.table import Column, format_table, summarise
 from .seeds import expand_seeds
-from .table import Column, format_table, summarise
 
 
 @dataclasses.dataclass(frozen=True)

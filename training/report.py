@@ -17,10 +17,10 @@ from isa_eqx import ISA
 from . import pictures
 from .card import run_card, title
 from .data import Scenes
-from .diagnostics import warning
 from .distributed.hosts import is_main
+from .evaluation.diagnostics import warning
+from .evaluation.scoring import METRICS, evaluate
 from .runs import Run
-from .scoring import METRICS, evaluate
 
 
 def write_report(

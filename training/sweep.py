@@ -19,11 +19,11 @@ import hub
 from .arguments import parse
 from .config import TrainConfig
 from .data import short_name
+from .evaluation.scoring import METRICS
 from .options import Arguments
 from .pictures import draw_sweep
 from .prepare import folder, split_seeds
 from .run import main as train
-from .scoring import METRICS
 from .summary import BOUND, is_over, scores_of
 
 OURS = ("--variant", "--resume", "--push-to-hub")

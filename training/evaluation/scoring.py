@@ -19,9 +19,9 @@ from isa_eqx.metrics import (
     mean_squared_error,
 )
 
-from .data import Images, Scenes, dataset
+from ..data import Images, Scenes, dataset
+from ..distributed.devices import gather, share_out
 from .diagnostics import diagnose
-from .distributed.devices import gather, share_out
 from .intervals import mean_of
 
 BATCH = 40  # images, or a few more where the devices do not divide it

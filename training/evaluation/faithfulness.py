@@ -11,7 +11,7 @@ from jaxtyping import Array, Float, Int
 from isa_eqx import ISA, Frame, Output
 from isa_eqx.metrics import match_objects
 
-from .data import Scenes, dataset
+from ..data import Scenes, dataset
 from .edits import FOLLOWED, follow
 from .intervals import moments
 from .poses import TRUE, Values, compare_poses, counted

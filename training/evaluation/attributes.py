@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, UInt8
 
-from .data import Scenes, colour_and_shape, dataset, pose
+from ..data import Scenes, colour_and_shape, dataset, pose
 
 Attributes = dict[str, np.ndarray]  # of every image and label
 

@@ -9,8 +9,8 @@ from jaxtyping import Array, Bool, Float, Int
 from isa_eqx import ISA, Output, coordinates
 from isa_eqx.grid import rotated, rotation_matrix
 
+from ..data import pose
 from .axes import axis_error, is_elongated, longer_axis, pixels_per_unit
-from .data import pose
 from .table import Column
 
 SHIFT = 0.2  # in grid units: a tenth of the image

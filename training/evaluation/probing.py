@@ -9,8 +9,8 @@ from jaxtyping import Array, Bool, Float, Int
 
 from isa_eqx import ISA, Output
 
+from ..data import Scenes
 from .attributes import Attributes
-from .data import Scenes
 from .faithfulness import FOUND, matched, of_images
 from .intervals import moments
 from .linear import fit_classes, fit_values

@@ -8,7 +8,7 @@ import tyro
 
 from isa_eqx import check_choice
 
-from .data import DATASETS, PROCEDURAL, Scenes, dataset, default_source, load, short_name
+from ..data import DATASETS, PROCEDURAL, Scenes, dataset, default_source, load, short_name
 from .scoring import Masks
 
 PUBLISHED_IMAGES = 64  # of its validation images, the published code scores one batch

@@ -1,0 +1,1 @@
+"""How models are measured: scores, poses, edits and probes, with intervals, as tables."""
