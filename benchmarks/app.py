@@ -8,7 +8,7 @@ import tyro
 
 from demo.panels import rendered_size, scene_panel
 from demo.studio import Studio
-from training.provenance import commit_hash, device_name
+from training.runs.provenance import commit_hash, device_name
 
 NOT_TIMED = 3  # moves, of which the first compile
 

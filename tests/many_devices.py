@@ -19,13 +19,13 @@ import jax
 import numpy as np
 
 from isa_eqx import ISAConfig
-from training import checkpoint
 from training.config import TrainConfig
 from training.data import Images, Place, Resize, stream_batches
 from training.data.scenes import shuffled_batches
 from training.distributed.devices import make_mesh, replicate, split
 from training.distributed.hosts import HostOptions, join
 from training.ensemble import Ensemble
+from training.runs import checkpoint
 from training.step import TrainState, initial_state, train_step
 
 DEVICES, HOSTS, STEPS, BATCH, COUNT = 4, 2, 50, 8, 30

@@ -14,16 +14,16 @@ import pytest
 
 import hub
 from isa_eqx import ISA, VARIANTS, ISAConfig
-from training import checkpoint
 from training.arguments import parse
-from training.initial import initialise, resolve_init
 from training.objective.loss import batch_loss
-from training.prepare import plan, prepare
 from training.presets import command
 from training.run import main
-from training.start import first_states
+from training.runs import checkpoint
+from training.runs.initial import initialise, resolve_init
+from training.runs.prepare import plan, prepare
+from training.runs.start import first_states
+from training.runs.summary import is_over
 from training.step import initial_state, train_step
-from training.summary import is_over
 
 from .conftest import DEEP, HUB, KEY, assert_same, filled, run
 from .conftest import SMALL as SIZES

@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from training import checkpoint
+from training.runs import checkpoint
 
 from .test_seeds import SMALL
 

@@ -16,7 +16,7 @@ from training.data import load, resize_image, shape_crop, stream_batches
 from training.evaluate import main as evaluate_command
 from training.presets import preset
 from training.run import main as run_command
-from training.summary import is_over, scores_of
+from training.runs.summary import is_over, scores_of
 
 from .conftest import slow
 

@@ -13,8 +13,8 @@ from matplotlib.figure import Figure
 from isa_eqx import ISAConfig
 from isa_eqx.frames import identity
 from isa_eqx.grid import rotation_matrix
-from training import pictures
 from training.data import load
+from training.runs import pictures
 from training.step import initial_state
 
 from .test_training import TINY

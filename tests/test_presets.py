@@ -11,10 +11,10 @@ import pytest
 from isa_eqx import VARIANTS, ISAConfig, original, published
 from training import presets
 from training.arguments import parse
-from training.card import title
 from training.data import load, stream_batches
-from training.prepare import prepare
 from training.presets import command, preset, published_recipe
+from training.runs.card import title
+from training.runs.prepare import prepare
 from training.step import initial_state, train_step
 
 from .conftest import slow

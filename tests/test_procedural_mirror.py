@@ -10,7 +10,6 @@ from huggingface_hub import DatasetCard
 
 from hub.mirror import choose_target, mirror
 from isa_eqx.grid import rotation_matrix
-from training.card import title
 from training.data import (
     DATASETS,
     dataset,
@@ -25,6 +24,7 @@ from training.data.export import CHUNK
 from training.data.mirrored import open_mirror
 from training.data.stream import read_rows
 from training.presets import preset
+from training.runs.card import title
 
 from .releases import multi_object
 

@@ -16,16 +16,16 @@ import pytest
 import safetensors.numpy
 
 from isa_eqx import ISA
-from training import checkpoint
 from training.arguments import parse
 from training.data import load
 from training.distributed.signals import TRY_AGAIN
 from training.evaluation.scoring import METRICS, evaluate
-from training.prepare import plan, prepare
 from training.presets import command
-from training.provenance import commit_hash, device_name
-from training.report import share
 from training.run import main
+from training.runs import checkpoint
+from training.runs.prepare import plan, prepare
+from training.runs.provenance import commit_hash, device_name
+from training.runs.report import share
 from training.step import initial_state
 
 from .conftest import HUB, assert_same, run_lines

@@ -6,8 +6,8 @@ from unittest import mock
 
 import pytest
 
-from training import checkpoint
-from training.saving import Saver
+from training.runs import checkpoint
+from training.runs.saving import Saver
 from training.step import initial_state
 
 from .test_training import TINY, advance, equal, scenes  # noqa: F401

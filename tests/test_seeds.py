@@ -12,22 +12,22 @@ import numpy as np
 import pytest
 
 from isa_eqx import ISA
-from training import checkpoint
 from training.arguments import parse
 from training.data import Place
 from training.data.scenes import shuffled_batches
 from training.distributed.devices import all_devices
 from training.ensemble import Ensemble
-from training.log import Log
 from training.loop import train
 from training.options import seeds_of
-from training.prepare import split_seeds
 from training.run import main
-from training.runs import Run
-from training.saving import Saver
-from training.seeds import has_diverged
+from training.runs import checkpoint
+from training.runs.log import Log
+from training.runs.prepare import split_seeds
+from training.runs.run import Run
+from training.runs.saving import Saver
+from training.runs.seeds import has_diverged
+from training.runs.summary import summarise
 from training.step import initial_state, train_step
-from training.summary import summarise
 
 from .test_training import TINY, equal, scenes  # noqa: F401
 
@@ -110,7 +110,7 @@ def test_a_program_whose_seeds_have_all_diverged_says_so_and_is_not_run_again(
 ):
     group = tmp_path / "group"
     monkeypatch.setattr(
-        "training.start.initial_state", lambda config: broken(initial_state(config))
+        "training.runs.start.initial_state", lambda config: broken(initial_state(config))
     )
     for again in ("no", "yes"):
         with pytest.raises(SystemExit, match="error: training has diverged with all seeds."):

@@ -8,8 +8,8 @@ import pytest
 
 from training import sweep
 from training.arguments import parse
-from training.prepare import folder, prepare, split_seeds
-from training.seeds import DIVERGED, mark_as_diverged
+from training.runs.prepare import folder, prepare, split_seeds
+from training.runs.seeds import DIVERGED, mark_as_diverged
 
 from .test_seeds import SMALL
 

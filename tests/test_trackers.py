@@ -9,8 +9,8 @@ from unittest import mock
 
 import pytest
 
-from training.log import Log
-from training.trackers import TRACKERS, make_tracker, with_prefix
+from training.runs.log import Log
+from training.runs.trackers import TRACKERS, make_tracker, with_prefix
 
 
 @pytest.fixture

@@ -13,18 +13,18 @@ import pytest
 
 import hub
 from isa_eqx import VARIANTS, ISAConfig
-from training import checkpoint
 from training.config import TrainConfig
 from training.data import Images, Place, Resize, load, stream_batches
 from training.data.scenes import shuffled_batches
 from training.distributed.devices import make_mesh
 from training.ensemble import Single
-from training.log import Log, NonFiniteError
 from training.loop import train
 from training.objective.loss import batch_loss, loss
 from training.presets import preset
-from training.runs import Run
-from training.saving import Saver
+from training.runs import checkpoint
+from training.runs.log import Log, NonFiniteError
+from training.runs.run import Run
+from training.runs.saving import Saver
 from training.step import initial_state, train_step
 
 TINY = TrainConfig(

@@ -22,9 +22,9 @@ from .evaluation.poses import TRUE, lacking
 from .evaluation.protocol import PUBLISHED_IMAGES, Evaluation, check, describe, load_scenes
 from .evaluation.scoring import METRICS, score
 from .evaluation.table import Column, format_table, summarise
-from .pictures import draw_samples
-from .provenance import commit_hash, device_name
-from .seeds import expand_seeds
+from .runs.pictures import draw_samples
+from .runs.provenance import commit_hash, device_name
+from .runs.seeds import expand_seeds
 
 
 def main(words: Sequence[str] | None = None) -> None:

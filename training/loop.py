@@ -15,7 +15,7 @@ from .distributed.signals import defer_signals, exit_status
 from .ensemble import Models
 from .evaluation.diagnostics import warning
 from .evaluation.scoring import METRICS, evaluate
-from .runs import Run, flush
+from .runs.run import Run, flush
 
 LOG_EVERY = 50  # steps
 QUICK_LOOK = 200  # validation images scored while training; at the end, all of them

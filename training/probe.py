@@ -14,7 +14,7 @@ from .data import DATASETS, Scenes, default_source, load, short_name, split_name
 from .evaluation.attributes import attributes
 from .evaluation.probing import PROBES, commonest, find, probe
 from .evaluation.table import Column, format_table, summarise
-from .seeds import expand_seeds
+from .runs.seeds import expand_seeds
 
 
 @dataclasses.dataclass(frozen=True)

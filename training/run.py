@@ -9,22 +9,22 @@ from jax.sharding import Mesh
 from hub.common.errors import exit_with_message
 
 from .arguments import parse, resume_command
-from .card import title
 from .data import describe_data, load, split_name, stream_batches
 from .distributed.devices import all_devices, make_mesh, replicate
 from .distributed.hosts import exit_if_one_is_lost, is_main
 from .ensemble import Ensemble, Single
-from .log import NonFiniteError
 from .loop import train
 from .options import Arguments
-from .prepare import Plan, folder, plan
-from .report import share, write_report
-from .runs import open_runs
-from .seeds import clear_divergence, has_diverged
-from .start import check_together, first_states, left_out
+from .runs.card import title
+from .runs.log import NonFiniteError
+from .runs.prepare import Plan, folder, plan
+from .runs.report import share, write_report
+from .runs.run import open_runs
+from .runs.seeds import clear_divergence, has_diverged
+from .runs.start import check_together, first_states, left_out
+from .runs.summary import scores_of, summarise
+from .runs.trackers import library_of, make_tracker
 from .step import TrainState
-from .summary import scores_of, summarise
-from .trackers import library_of, make_tracker
 
 
 def main(arguments: Arguments) -> None:

@@ -21,10 +21,10 @@ from .config import TrainConfig
 from .data import short_name
 from .evaluation.scoring import METRICS
 from .options import Arguments
-from .pictures import draw_sweep
-from .prepare import folder, split_seeds
 from .run import main as train
-from .summary import BOUND, is_over, scores_of
+from .runs.pictures import draw_sweep
+from .runs.prepare import folder, split_seeds
+from .runs.summary import BOUND, is_over, scores_of
 
 OURS = ("--variant", "--resume", "--push-to-hub")
 

@@ -10,10 +10,10 @@ import hub
 from isa_eqx import ISAConfig
 from isa_eqx.card import describe_model, front_matter, method_name, usage_section
 
-from .config import TrainConfig
-from .data import describe_data, repo_of, short_name
-from .evaluation.scoring import METRICS
-from .presets import command
+from ..config import TrainConfig
+from ..data import describe_data, repo_of, short_name
+from ..evaluation.scoring import METRICS
+from ..presets import command
 from .provenance import commit_hash, device_name
 
 

@@ -14,9 +14,9 @@ from hub.pretrained import CONFIG, WEIGHTS
 from hub.remote import Folder, locate
 from isa_eqx import ISA, ISAConfig
 
-from .config import TrainConfig
-from .presets import changes
-from .step import TrainState
+from ..config import TrainConfig
+from ..presets import changes
+from ..step import TrainState
 
 
 def resolve_init(config: TrainConfig) -> TrainConfig:

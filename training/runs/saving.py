@@ -8,9 +8,9 @@ import jax
 import jax.numpy as jnp
 
 from . import checkpoint
-from .config import TrainConfig
-from .distributed.hosts import is_main
-from .step import TrainState
+from ..config import TrainConfig
+from ..distributed.hosts import is_main
+from ..step import TrainState
 
 
 class Saver:

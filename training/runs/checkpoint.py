@@ -9,8 +9,8 @@ from typing import Any
 
 import hub
 
-from .config import TrainConfig
-from .step import TrainState
+from ..config import TrainConfig
+from ..step import TrainState
 
 KEEP = 3
 ARRAYS, RECORD = "state.safetensors", "state.json"

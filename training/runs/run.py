@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from .config import TrainConfig
+from ..config import TrainConfig
 from .log import Log, NonFiniteError
 from .prepare import Plan
 from .saving import Saver

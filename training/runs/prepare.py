@@ -8,11 +8,11 @@ from pathlib import Path
 import hub
 
 from . import checkpoint
-from .config import TrainConfig
-from .data import dataset, resolve
-from .distributed.hosts import on_main
+from ..config import TrainConfig
+from ..data import dataset, resolve
+from ..distributed.hosts import on_main
 from .initial import resolve_init
-from .options import Arguments, seeds_of
+from ..options import Arguments, seeds_of
 from .seeds import folder_of
 from .sources import PINNED, keep_sources
 

@@ -5,11 +5,11 @@ from collections.abc import Sequence
 import equinox as eqx
 
 from . import checkpoint
-from .distributed.hosts import on_main, tell
+from ..distributed.hosts import on_main, tell
 from .initial import initialise
 from .prepare import Plan, ensure_repo
 from .seeds import has_diverged
-from .step import TrainState, initial_state
+from ..step import TrainState, initial_state
 from .summary import is_over
 
 

@@ -5,8 +5,8 @@ import json
 import os
 from pathlib import Path
 
-from .config import TrainConfig
-from .data import repo_of
+from ..config import TrainConfig
+from ..data import repo_of
 
 PINNED = "data", "init", "init_sha256"  # fields of a recipe
 

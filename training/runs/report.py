@@ -16,11 +16,11 @@ from isa_eqx import ISA
 
 from . import pictures
 from .card import run_card, title
-from .data import Scenes
-from .distributed.hosts import is_main
-from .evaluation.diagnostics import warning
-from .evaluation.scoring import METRICS, evaluate
-from .runs import Run
+from ..data import Scenes
+from ..distributed.hosts import is_main
+from ..evaluation.diagnostics import warning
+from ..evaluation.scoring import METRICS, evaluate
+from .run import Run
 
 
 def write_report(

@@ -12,8 +12,8 @@ from jaxtyping import Int
 from hub import atomic_file
 from isa_eqx import ISA, Frame, ISAConfig
 
-from .data import COLOURS, Scenes, draw_axes
-from .evaluation.scoring import explain
+from ..data import COLOURS, Scenes, draw_axes
+from ..evaluation.scoring import explain
 
 
 def draw_samples(

@@ -8,8 +8,8 @@ from typing import Any
 
 import hub
 
-from .config import TrainConfig
-from .evaluation.scoring import METRICS
+from ..config import TrainConfig
+from ..evaluation.scoring import METRICS
 from .seeds import has_diverged
 from .sources import keep_sources
 
