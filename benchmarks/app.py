@@ -6,8 +6,8 @@ import time
 import jax
 import tyro
 
-from demo.panels import rendered_size, scene_panel
-from demo.studio import Studio
+from demo.app.panels import rendered_size, scene_panel
+from demo.app.studio import Studio
 from training.runs.provenance import commit_hash, device_name
 
 NOT_TIMED = 3  # moves, of which the first compile

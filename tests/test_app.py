@@ -11,10 +11,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from demo.editor import Editor, missing
-from demo.examples import trained_on
-from demo.export import masks_zip, scene_png
-from demo.panels import (
+from demo.app.editor import Editor, missing
+from demo.app.export import masks_zip, scene_png
+from demo.app.panels import (
     cross,
     image_panel,
     innermost,
@@ -24,8 +23,9 @@ from demo.panels import (
     scene_panel,
     slot_under,
 )  # fmt: skip
+from demo.app.studio import Studio
+from demo.examples import trained_on
 from demo.photo import Photo
-from demo.studio import Studio
 from isa_eqx import VARIANTS, ISAConfig
 
 from .conftest import DEEP, SMALL, filled

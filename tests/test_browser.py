@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from demo.studio import short_name
+from demo.app.studio import short_name
 from training.data import load
 
 from .served import MODEL, served

@@ -163,7 +163,8 @@ def check(words: Sequence[str], monkeypatch: pytest.MonkeyPatch) -> None:
         if isinstance(node, ast.If) and ast.unparse(node.test) == "__name__ == '__main__'":
             start = compile(ast.Module(node.body, []), module.__file__, "exec")
             break
-    if "tyro" not in inspect.getsource(module) and not hasattr(module, "parse"):
+    acting = inspect.getmodule(getattr(module, "main", module))
+    if "tyro" not in inspect.getsource(acting) and not hasattr(module, "parse"):
         assert not options, f"{program} has no options"
         return
     monkeypatch.setattr(sys, "argv", [program, *options])

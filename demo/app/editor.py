@@ -9,9 +9,9 @@ from jaxtyping import UInt8
 from isa_eqx import ISA, Frame, Output
 from isa_eqx.symmetries import SYMMETRIES
 
-from .paths import variants_with
-from .photo import Photo, explain
-from .scene import Scene
+from ..paths import variants_with
+from ..photo import Photo, explain
+from ..scene import Scene
 
 # What an edit changes, and the field of a frame that it needs.
 NEEDS = {"y": "position", "x": "position", "size": "scale", "angle": "rotation"}

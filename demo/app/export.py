@@ -10,10 +10,10 @@ from PIL import Image
 
 from isa_eqx import ISA
 
-from .coco import CATEGORY, annotations
+from ..coco import CATEGORY, annotations
+from ..segment import COCO, write
 from .editor import Editor
 from .panels import rendered
-from .segment import COCO, write
 
 
 def masks_zip(editor: Editor, name: str) -> bytes:

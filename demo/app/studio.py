@@ -10,10 +10,10 @@ from jaxtyping import UInt8
 from isa_eqx import ISA, check_choice
 from training.data import DATASETS, PROCEDURAL
 
+from ..examples import choose_scenes, trained_on
+from ..photo import Photo, as_pixels
 from .editor import Editor
-from .examples import choose_scenes, trained_on
 from .panels import warm_up
-from .photo import Photo, as_pixels
 
 LONGEST = 30  # characters of a name on the page
 

@@ -94,7 +94,3 @@ def build(studio: Studio, folder: Path) -> Any:
         connect_edits(page, studio)
         connect_files(page, studio, folder)
     return blocks
-
-
-if __name__ == "__main__":
-    main()

@@ -6,10 +6,10 @@ from PIL import Image, ImageDraw, ImageFont
 
 from isa_eqx import ISA, Frame
 
+from ..painting import PALETTE, overlay
+from ..photo import OUTSIDE, as_pixels
+from ..rendering import render
 from .editor import Editor
-from .painting import PALETTE, overlay
-from .photo import OUTSIDE, as_pixels
-from .rendering import render
 
 SIDE = 560  # pixels, about, of the longer side of a panel
 DETAIL = 50_000  # pixels of slots that are decoded in a tenth of a second, on two busy cores
