@@ -8,7 +8,7 @@ import tyro
 
 from demo.app.panels import rendered_size, scene_panel
 from demo.app.studio import Studio
-from training.runs.provenance import commit_hash, device_name
+from training.runs import commit_hash, device_name
 
 NOT_TIMED = 3  # moves, of which the first compile
 

@@ -13,7 +13,7 @@ import tyro
 from matplotlib.figure import Figure
 from tyro.conf import Positional
 
-from training.runs.pictures import save_plot
+from training.runs import save_plot
 
 COLOURS = {"float32": "#4c78a8", "bfloat16": "#f58518"}
 END = 1000  # steps that the loss at the end is the mean of

@@ -26,7 +26,7 @@ from training.data.loading import cache_split, stream_split
 from training.data.mirrored import Mirror, open_mirror
 from training.data.scenes import shuffled_batches
 from training.presets import preset
-from training.runs.provenance import commit_hash, device_name
+from training.runs import commit_hash, device_name
 
 from .drawing import DRAWN, draw, drawing_share, sizes
 from .scenes import Size, write_mirror, write_release

@@ -11,7 +11,7 @@ import numpy as np
 import tyro
 
 from training.evaluation.scoring import BATCH, compare
-from training.runs.provenance import commit_hash, device_name
+from training.runs import commit_hash, device_name
 
 SCORES = ("fg_ari", "ari", "miou", "mbo")
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from training.config import TrainConfig
-from training.runs.provenance import commit_hash, device_name
+from training.runs import commit_hash, device_name
 
 from .measure import Cost, peak
 

@@ -22,7 +22,7 @@ from training.config import TrainConfig
 from training.data import load
 from training.objective import loss as objective
 from training.presets import preset
-from training.runs.provenance import commit_hash, device_name
+from training.runs import commit_hash, device_name
 from training.step import initial_state
 
 IMAGES, DRAWS = 16, 500

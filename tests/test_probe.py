@@ -14,12 +14,12 @@ from isa_eqx.metrics import match_objects
 from training import probe
 from training.data import colour_and_shape, load
 from training.data.procedural import tetrominoes
-from training.evaluation.attributes import attributes
 from training.evaluation.intervals import share_of_variance
 from training.evaluation.linear import fit_classes, fit_values
-from training.evaluation.probing import Objects, find
+from training.evaluation.probing import Objects, find_objects
 from training.evaluation.probing import probe as measure
 from training.evaluation.scoring import explain
+from training.evaluation.truth import attributes
 
 from .conftest import TRAINED
 
@@ -149,7 +149,7 @@ def test_too_few_objects_are_said():
 def test_features_are_of_the_slot_that_is_matched(variant):
     model = ISA.from_pretrained(TRAINED / f"tetrominoes-{variant}")
     scenes = load("tetrominoes", "validation", 43)  # more than a batch
-    found = find(model, scenes, "tetrominoes", {})
+    found = find_objects(model, scenes, "tetrominoes", {})
     assert ("frame" in found.known) == (variant != "sa")
     out = explain(model, scenes.images[40:], np.arange(40, 43, dtype=np.uint32), np.uint32(0))
     labels = jnp.asarray(scenes.labels[40:], jnp.int32)

@@ -20,10 +20,9 @@ from training.ensemble import Ensemble
 from training.loop import train
 from training.options import seeds_of
 from training.run import main
-from training.runs import checkpoint
+from training.runs import Run, checkpoint
 from training.runs.log import Log
 from training.runs.prepare import split_seeds
-from training.runs.run import Run
 from training.runs.saving import Saver
 from training.runs.seeds import has_diverged
 from training.runs.summary import summarise

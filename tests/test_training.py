@@ -21,9 +21,8 @@ from training.ensemble import Single
 from training.loop import train
 from training.objective.loss import batch_loss, loss
 from training.presets import preset
-from training.runs import checkpoint
+from training.runs import Run, checkpoint
 from training.runs.log import Log, NonFiniteError
-from training.runs.run import Run
 from training.runs.saving import Saver
 from training.step import initial_state, train_step
 

@@ -17,8 +17,7 @@ from isa_eqx import ISAConfig
 
 from .config import TrainConfig
 from .data import DATASETS
-from .distributed.devices import use_all_cores
-from .distributed.hosts import HostOptions, join
+from .distributed import HostOptions, join, use_all_cores
 from .options import Arguments, seeds_of
 from .presets import preset
 

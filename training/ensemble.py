@@ -12,7 +12,7 @@ from jaxtyping import Array, Float
 
 from .config import TrainConfig
 from .data import Images
-from .distributed.devices import replicate, split
+from .distributed import replicate, split
 from .step import TrainState, train_step, update
 
 Metrics = Mapping[str, SupportsFloat]

@@ -16,27 +16,26 @@ from hub.common.errors import exit_with_message
 from isa_eqx import ISA
 
 from .data import Scenes
-from .evaluation.edits import FOLLOWED
-from .evaluation.faithfulness import measure_poses
-from .evaluation.poses import TRUE, lacking
-from .evaluation.protocol import PUBLISHED_IMAGES, Evaluation, check, describe, load_scenes
-from .evaluation.scoring import METRICS, score
-from .evaluation.table import Column, format_table, summarise
-from .runs.pictures import draw_samples
-from .runs.provenance import commit_hash, device_name
-from .runs.seeds import expand_seeds
+from .evaluation import (
+    METRICS,
+    Column,
+    Evaluation,
+    format_table,
+    measure_poses,
+    pose_tables,
+    score,
+    summarise,
+)
+from .runs import commit_hash, device_name, draw_samples, expand_seeds
 
 
 def main(words: Sequence[str] | None = None) -> None:
     """Print a table with a row for each model; with `--out`, write it, JSON and pictures."""
     with exit_with_message(ValueError, OSError):
-        options = tyro.cli(Evaluation, args=words, prog="python -m training.evaluate")
-        check(options)
-        if options.protocol == "published":
-            options = dataclasses.replace(options, images=PUBLISHED_IMAGES)
+        options = tyro.cli(Evaluation, args=words, prog="python -m training.evaluate").checked()
         models = {name: ISA.from_pretrained(name) for name in expand_seeds(options.models)}
         sizes = dict.fromkeys(model.config.image_size for model in models.values())
-        scenes = {size: load_scenes(options, size) for size in sizes}
+        scenes = {size: options.load_scenes(size) for size in sizes}
         scores, poses = {}, {}
         for name, model in models.items():
             print(f"Scoring {name}", file=sys.stderr)
@@ -48,7 +47,7 @@ def main(words: Sequence[str] | None = None) -> None:
         known = next(iter(scores.values()))
         scored = {key: Column(title) for key, title in METRICS.items() if key in known}
         count = len(next(iter(scenes.values())))
-        table = f"{describe(options, count)}\n\n{format_table(record, scored)}"
+        table = f"{options.describe(count)}\n\n{format_table(record, scored)}"
         if options.poses:
             record["poses"] = summarise(poses)
             table += f"\n{pose_tables(record['poses'], models)}"
@@ -77,19 +76,6 @@ def score_model(model: ISA, scenes: Scenes, options: Evaluation) -> dict[str, Fl
         for s in range(options.seeds_of_frames)
     ]
     return {name: np.mean([one.scores[name] for one in each], axis=0) for name in each[0].scores}
-
-
-def pose_tables(summary: Mapping[str, Any], models: Mapping[str, ISA]) -> str:
-    """Return the poses of objects against the true ones, and what edits of frames do, as tables."""
-    attended = {name: lacking(model) for name, model in models.items()}
-    return f"""\
-Frames against the true poses of the objects found. In italics: what the variant's frames lack,
-taken from its attention.
-
-{format_table(summary, TRUE, attended)}
-Masks after an edit of their frames, of objects with room for it.
-
-{format_table(summary, FOLLOWED)}"""
 
 
 def draw_extremes(

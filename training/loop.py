@@ -9,13 +9,10 @@ from tqdm import tqdm
 
 from .arguments import resume_command
 from .data import Batches, Scenes
-from .distributed.devices import agree, replicate
-from .distributed.hosts import is_main
-from .distributed.signals import defer_signals, exit_status
+from .distributed import agree, defer_signals, exit_status, is_main, replicate
 from .ensemble import Models
-from .evaluation.diagnostics import warning
-from .evaluation.scoring import METRICS, evaluate
-from .runs.run import Run, flush
+from .evaluation import METRICS, evaluate, warning
+from .runs import Run, flush
 
 LOG_EVERY = 50  # steps
 QUICK_LOOK = 200  # validation images scored while training; at the end, all of them

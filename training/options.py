@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 import tyro
 
 from .config import TrainConfig
-from .distributed.hosts import HostOptions
+from .distributed import HostOptions
 
 
 @dataclasses.dataclass(frozen=True)

@@ -11,10 +11,17 @@ from hub.common.errors import exit_with_message
 from isa_eqx import ISA, check_choice
 
 from .data import DATASETS, Scenes, default_source, load, short_name, split_name
-from .evaluation.attributes import attributes
-from .evaluation.probing import PROBES, commonest, find, probe
-from .evaluation.table import Column, format_table, summarise
-from .runs.seeds import expand_seeds
+from .evaluation import (
+    PROBES,
+    Column,
+    attributes,
+    commonest,
+    find_objects,
+    format_table,
+    probe,
+    summarise,
+)
+from .runs import expand_seeds
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,7 +65,7 @@ def main(words: Sequence[str] | None = None) -> None:
         for name, model in models.items():
             print(f"Probing {name}", file=sys.stderr)
             fitted, scored = (
-                find(model, load_scenes(options, split, model), options.dataset, known)
+                find_objects(model, load_scenes(options, split, model), options.dataset, known)
                 for split, known in truth.items()
             )
             scores[name], usual = probe(fitted, scored), commonest(fitted, scored)

@@ -13,7 +13,7 @@ from isa_eqx import ISA
 
 from .config import TrainConfig
 from .data import Images
-from .objective.loss import batch_loss
+from .objective import batch_loss
 
 
 class TrainState(eqx.Module):

@@ -19,12 +19,10 @@ import hub
 from .arguments import parse
 from .config import TrainConfig
 from .data import short_name
-from .evaluation.scoring import METRICS
+from .evaluation import METRICS
 from .options import Arguments
 from .run import main as train
-from .runs.pictures import draw_sweep
-from .runs.prepare import folder, split_seeds
-from .runs.summary import BOUND, is_over, scores_of
+from .runs import BOUND, draw_sweep, folder, is_over, scores_of, split_seeds
 
 OURS = ("--variant", "--resume", "--push-to-hub")
 

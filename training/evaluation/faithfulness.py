@@ -1,6 +1,7 @@
 """Pose faithfulness: do frames say where objects are, and do objects follow their frames?"""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import equinox as eqx
 import jax
@@ -14,8 +15,9 @@ from isa_eqx.metrics import match_objects
 from ..data import Scenes, dataset
 from .edits import FOLLOWED, follow
 from .intervals import moments
-from .poses import TRUE, Values, compare_poses, counted
+from .poses import TRUE, Values, compare_poses, counted, lacking
 from .scoring import explain
+from .table import format_table
 
 BATCH = 40
 FOUND = 0.5  # intersection over union from which on an object has been found
@@ -104,3 +106,16 @@ def of_images(values: Float[np.ndarray, "n i *c"]) -> Float[np.ndarray, "n *m"]:
     count = is_counted.sum(axis=1)
     total = np.where(is_counted, values, 0).sum(axis=1)
     return np.where(count > 0, total / np.maximum(count, 1), np.nan).astype(np.float32)
+
+
+def pose_tables(summary: Mapping[str, Any], models: Mapping[str, ISA]) -> str:
+    """Return the poses of objects against the true ones, and what edits of frames do, as tables."""
+    attended = {name: lacking(model) for name, model in models.items()}
+    return f"""\
+Frames against the true poses of the objects found. In italics: what the variant's frames lack,
+taken from its attention.
+
+{format_table(summary, TRUE, attended)}
+Masks after an edit of their frames, of objects with room for it.
+
+{format_table(summary, FOLLOWED)}"""

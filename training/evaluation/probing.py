@@ -10,11 +10,11 @@ from jaxtyping import Array, Bool, Float, Int
 from isa_eqx import ISA, Output
 
 from ..data import Scenes
-from .attributes import Attributes
 from .faithfulness import FOUND, matched, of_images
 from .intervals import moments
 from .linear import fit_classes, fit_values
 from .table import Values
+from .truth import Attributes
 
 # What is predicted from what. The last says how much of a slot depends on the position: a linear
 # model finds what is in a slot however little of it that is.
@@ -44,7 +44,7 @@ class Objects:
         return np.nan_to_num(self.overlap) >= FOUND
 
 
-def find(model: ISA, scenes: Scenes, name: str, truth: Attributes) -> Objects:
+def find_objects(model: ISA, scenes: Scenes, name: str, truth: Attributes) -> Objects:
     """Return the objects of scenes of the dataset `name`."""
     parts = [
         jax.device_get((_gather(out, slot), overlap))

@@ -1,6 +1,6 @@
 """What training.evaluate is asked for: models, scenes, and how they are scored."""
 
-import dataclasses
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -14,7 +14,7 @@ from .scoring import Masks
 PUBLISHED_IMAGES = 64  # of its validation images, the published code scores one batch
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class Evaluation:
     """Score models on labelled scenes, with 95 % intervals by a bootstrap over images.
 
@@ -48,48 +48,51 @@ class Evaluation:
     poses: bool = False
     out: Annotated[Path | None, tyro.conf.arg(metavar="FOLDER")] = None
 
+    def checked(self) -> "Evaluation":
+        """Return these options as their protocol has them.
 
-def check(options: Evaluation) -> None:
-    """Raise a `ValueError` for options that cannot be, or not together."""
-    check_choice("dataset", options.dataset, tuple(DATASETS))
-    if not options.models:
-        raise ValueError("name at least one model, a folder or a repo of the Hub.")
-    if options.protocol == "published":
-        for name in ("split", "images", "masks", "background", "seeds_of_frames"):
-            if getattr(options, name) != getattr(Evaluation, name):
-                option = name.replace("_", "-")
-                raise ValueError(f"--protocol published says what --{option} is; leave it out.")
-    if options.poses and (options.data or default_source(options.dataset)) != PROCEDURAL:
-        raise ValueError(
-            "--poses needs true poses, which only scenes that are drawn here have: leave out "
-            "--poses or --data."
-        )
-    if options.seeds_of_frames < 1:
-        raise ValueError(f"--seeds-of-frames must be at least 1, got {options.seeds_of_frames}.")
-    if not all(word.isdecimal() for word in (options.background or "0").split(",")):
-        raise ValueError(f"--background must be labels such as 0,1, got {options.background!r}.")
-    labels = dataset(options.dataset).num_labels
-    if any(int(word) >= labels for word in (options.background or "0").split(",")):
-        raise ValueError(f"--background must be labels below {labels}, got {options.background!r}.")
-    if options.out is not None and options.out.exists() and not options.out.is_dir():
-        raise ValueError(f"{options.out} is no folder; name another one with --out.")
-    if options.out is not None and (options.out / "scores.json").exists():
-        raise ValueError(f"{options.out} has scores already; name another folder with --out.")
+        Raises a `ValueError` for options that cannot be, or not together.
+        """
+        check_choice("dataset", self.dataset, tuple(DATASETS))
+        if not self.models:
+            raise ValueError("name at least one model, a folder or a repo of the Hub.")
+        if self.protocol == "published":
+            for name in ("split", "images", "masks", "background", "seeds_of_frames"):
+                if getattr(self, name) != getattr(Evaluation, name):
+                    option = name.replace("_", "-")
+                    raise ValueError(f"--protocol published says what --{option} is; leave it out.")
+        if self.poses and (self.data or default_source(self.dataset)) != PROCEDURAL:
+            raise ValueError(
+                "--poses needs true poses, which only scenes that are drawn here have: leave out "
+                "--poses or --data."
+            )
+        if self.seeds_of_frames < 1:
+            raise ValueError(f"--seeds-of-frames must be at least 1, got {self.seeds_of_frames}.")
+        if not all(word.isdecimal() for word in (self.background or "0").split(",")):
+            raise ValueError(f"--background must be labels such as 0,1, got {self.background!r}.")
+        labels = dataset(self.dataset).num_labels
+        if any(int(word) >= labels for word in (self.background or "0").split(",")):
+            raise ValueError(
+                f"--background must be labels below {labels}, got {self.background!r}."
+            )
+        if self.out is not None and self.out.exists() and not self.out.is_dir():
+            raise ValueError(f"{self.out} is no folder; name another one with --out.")
+        if self.out is not None and (self.out / "scores.json").exists():
+            raise ValueError(f"{self.out} has scores already; name another folder with --out.")
+        return self if self.protocol == "ours" else replace(self, images=PUBLISHED_IMAGES)
 
+    def load_scenes(self, size: tuple[int, int]) -> Scenes:
+        """Return the scenes to score, in the size of a model's images."""
+        return load(self.dataset, self.split, self.images, data=self.data, size=size)
 
-def load_scenes(options: Evaluation, size: tuple[int, int]) -> Scenes:
-    name, split = options.dataset, options.split
-    return load(name, split, options.images, data=options.data, size=size)
-
-
-def describe(options: Evaluation, images: int) -> str:
-    """Return a sentence that says what was scored."""
-    data = short_name(options.data or default_source(options.dataset))
-    parts = [f"{options.dataset} ({data})", options.split, f"{images:,} images"]
-    if options.masks == "attention":
-        parts.append("masks from attention")
-    if options.background is not None:
-        parts.append(f"background {options.background or 'none'}")
-    if options.seeds_of_frames > 1:
-        parts.append(f"{options.seeds_of_frames} seeds of initial frames")
-    return f"{', '.join(parts)}. In brackets: 95 % intervals over images."
+    def describe(self, images: int) -> str:
+        """Return a sentence that says what was scored."""
+        data = short_name(self.data or default_source(self.dataset))
+        parts = [f"{self.dataset} ({data})", self.split, f"{images:,} images"]
+        if self.masks == "attention":
+            parts.append("masks from attention")
+        if self.background is not None:
+            parts.append(f"background {self.background or 'none'}")
+        if self.seeds_of_frames > 1:
+            parts.append(f"{self.seeds_of_frames} seeds of initial frames")
+        return f"{', '.join(parts)}. In brackets: 95 % intervals over images."

@@ -20,7 +20,7 @@ from isa_eqx.metrics import (
 )
 
 from ..data import Images, Scenes, dataset
-from ..distributed.devices import gather, share_out
+from ..distributed import gather, share_out
 from .diagnostics import diagnose
 from .intervals import mean_of
 

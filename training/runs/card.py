@@ -12,7 +12,7 @@ from isa_eqx.card import describe_model, front_matter, method_name, usage_sectio
 
 from ..config import TrainConfig
 from ..data import describe_data, repo_of, short_name
-from ..evaluation.scoring import METRICS
+from ..evaluation import METRICS
 from ..presets import command
 from .provenance import commit_hash, device_name
 

@@ -11,7 +11,7 @@ import numpy as np
 
 import hub
 
-from ..distributed.hosts import is_main
+from ..distributed import is_main
 from .trackers import Tracker
 
 

@@ -13,7 +13,7 @@ from hub import atomic_file
 from isa_eqx import ISA, Frame, ISAConfig
 
 from ..data import COLOURS, Scenes, draw_axes
-from ..evaluation.scoring import explain
+from ..evaluation import explain
 
 
 def draw_samples(

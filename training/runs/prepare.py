@@ -7,12 +7,12 @@ from pathlib import Path
 
 import hub
 
-from . import checkpoint
 from ..config import TrainConfig
 from ..data import dataset, resolve
-from ..distributed.hosts import on_main
-from .initial import resolve_init
+from ..distributed import on_main
 from ..options import Arguments, seeds_of
+from . import checkpoint
+from .initial import resolve_init
 from .seeds import folder_of
 from .sources import PINNED, keep_sources
 
@@ -92,8 +92,8 @@ def check_seeds(runs: Sequence[Arguments]) -> None:
 
 def folder(arguments: Arguments) -> Path:
     """Return the folder of a run, or of several seeds."""
-    config, alone = arguments.recipe, arguments.seeds.seeds is None
-    seed = f"seed{config.seed}" if alone else ""
+    config = arguments.recipe
+    seed = f"seed{config.seed}" if arguments.alone else ""
     names = filter(None, (config.dataset, config.subset, config.model.variant, seed))
     return arguments.output.out or Path("runs") / "-".join(names)
 
@@ -108,7 +108,7 @@ def prepare(arguments: Arguments) -> tuple[TrainConfig, Path, bool]:
     if output.eval_every < 1:
         raise ValueError(f"--eval-every must be at least 1 step, got {output.eval_every}.")
     check_folder(arguments)
-    run, resumed = output.out or folder(arguments), is_resumed(arguments)
+    run, resumed = folder(arguments), is_resumed(arguments)
     config = keep_sources(run, config) if resumed else resolve_init(config)
     config = resolve(config)
     if not resumed:
@@ -118,10 +118,9 @@ def prepare(arguments: Arguments) -> tuple[TrainConfig, Path, bool]:
 
 def is_resumed(arguments: Arguments) -> bool:
     """Return whether the run is continued rather than started."""
-    output = arguments.output
-    if output.resume == "auto":
-        return bool(checkpoint.list_checkpoints(output.out or folder(arguments)))
-    return output.resume == "yes"
+    if arguments.output.resume == "auto":
+        return bool(checkpoint.list_checkpoints(folder(arguments)))
+    return arguments.output.resume == "yes"
 
 
 def check_folder(arguments: Arguments) -> None:
@@ -129,7 +128,7 @@ def check_folder(arguments: Arguments) -> None:
 
     Those of a run that ended before its first checkpoint are none to `--resume auto`.
     """
-    run, again = arguments.output.out or folder(arguments), arguments.output.resume == "auto"
+    run, again = folder(arguments), arguments.output.resume == "auto"
     early = {"train.json", "checkpoints"} if again else set()
     taken = run.exists() and (not run.is_dir() or {file.name for file in run.iterdir()} - early)
     if taken and not is_resumed(arguments):

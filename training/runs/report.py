@@ -14,12 +14,11 @@ import hub
 from hub.push import push
 from isa_eqx import ISA
 
+from ..data import Scenes
+from ..distributed import is_main
+from ..evaluation import METRICS, evaluate, warning
 from . import pictures
 from .card import run_card, title
-from ..data import Scenes
-from ..distributed.hosts import is_main
-from ..evaluation.diagnostics import warning
-from ..evaluation.scoring import METRICS, evaluate
 from .run import Run
 
 

@@ -7,10 +7,10 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 
-from . import checkpoint
 from ..config import TrainConfig
-from ..distributed.hosts import is_main
+from ..distributed import is_main
 from ..step import TrainState
+from . import checkpoint
 
 
 class Saver:

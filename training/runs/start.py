@@ -4,36 +4,23 @@ from collections.abc import Sequence
 
 import equinox as eqx
 
+from ..distributed import on_main, tell
+from ..step import TrainState, initial_state
 from . import checkpoint
-from ..distributed.hosts import on_main, tell
 from .initial import initialise
 from .prepare import Plan, ensure_repo
 from .seeds import has_diverged
-from ..step import TrainState, initial_state
 from .summary import is_over
 
 
-def left_out(plan: Plan) -> bool:
-    """Return whether a seed is over already, and say so."""
-    if over := is_over(plan.folder, plan.config):
-        ended = "diverged" if has_diverged(plan.folder) else "been trained"
-        print(f"Seed {plan.config.seed} has {ended}, and is left as it is: {plan.folder}")
-    return over
+def to_train(planned: Sequence[Plan], alone: bool) -> list[Plan]:
+    """Return the runs that are not over yet, and say which are. One that is alone always goes on.
 
-
-def check_together(plans: Sequence[Plan]) -> None:
-    """Raise a `ValueError` if some runs have begun and others have not.
-
-    All would go on from where the last one is: they would lose what they have learnt.
+    Raises a `ValueError` if some runs have begun and others have not.
     """
-    steps = {one.config.seed: checkpoint.last_step(one.folder) for one in plans}
-    begun = [str(seed) for seed, step in steps.items() if step]
-    new = [str(seed) for seed, step in steps.items() if step is None]
-    if begun and new:
-        raise ValueError(
-            f"of the seeds, {', '.join(begun)} have begun and {', '.join(new)} have not; finish "
-            "the first, leaving the others out of --seeds, then add these."
-        )
+    plans = [one for one in planned if alone or not _left_out(one)]
+    _check_together(plans)
+    return plans
 
 
 def first_states(plans: Sequence[Plan]) -> tuple[list[TrainState], float]:
@@ -59,3 +46,26 @@ def first_states(plans: Sequence[Plan]) -> tuple[list[TrainState], float]:
         arrays, rest = eqx.partition(state, eqx.is_array)
         states[place] = eqx.combine(tell(arrays), rest)
     return states, seconds
+
+
+def _left_out(plan: Plan) -> bool:
+    """Return whether a seed is over already, and say so."""
+    if over := is_over(plan.folder, plan.config):
+        ended = "diverged" if has_diverged(plan.folder) else "been trained"
+        print(f"Seed {plan.config.seed} has {ended}, and is left as it is: {plan.folder}")
+    return over
+
+
+def _check_together(plans: Sequence[Plan]) -> None:
+    """Raise a `ValueError` if some runs have begun and others have not.
+
+    All would go on from where the last one is: they would lose what they have learnt.
+    """
+    steps = {one.config.seed: checkpoint.last_step(one.folder) for one in plans}
+    begun = [str(seed) for seed, step in steps.items() if step]
+    new = [str(seed) for seed, step in steps.items() if step is None]
+    if begun and new:
+        raise ValueError(
+            f"of the seeds, {', '.join(begun)} have begun and {', '.join(new)} have not; finish "
+            "the first, leaving the others out of --seeds, then add these."
+        )

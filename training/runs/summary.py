@@ -9,7 +9,7 @@ from typing import Any
 import hub
 
 from ..config import TrainConfig
-from ..evaluation.scoring import METRICS
+from ..evaluation import METRICS
 from .seeds import has_diverged
 from .sources import keep_sources
 

@@ -1,4 +1,4 @@
-"""What objects are and where, read from images and label maps."""
+"""Ground truth: what objects are and where, read from images and label maps."""
 
 import jax
 import jax.numpy as jnp

@@ -1,0 +1,34 @@
+"""What a run is on disk: how it begins, continues and reports.
+
+Stands on all the rooms that a run is made of. A run begins in `prepare.py` and `start.py`, is a
+`Run` while it is trained (`run.py`), and ends in `report.py`; what `--resume` reads is in
+`checkpoint.py`. Import from here.
+"""
+
+from .card import title as title
+from .log import NonFiniteError as NonFiniteError
+from .pictures import draw_samples as draw_samples
+from .pictures import draw_sweep as draw_sweep
+from .pictures import save_plot as save_plot
+from .prepare import Plan as Plan
+from .prepare import folder as folder
+from .prepare import plan as plan
+from .prepare import split_seeds as split_seeds
+from .provenance import commit_hash as commit_hash
+from .provenance import device_name as device_name
+from .report import share as share
+from .report import write_report as write_report
+from .run import Run as Run
+from .run import flush as flush
+from .run import open_runs as open_runs
+from .seeds import clear_divergence as clear_divergence
+from .seeds import expand_seeds as expand_seeds
+from .seeds import has_diverged as has_diverged
+from .start import first_states as first_states
+from .start import to_train as to_train
+from .summary import BOUND as BOUND
+from .summary import is_over as is_over
+from .summary import scores_of as scores_of
+from .summary import summarise as summarise
+from .trackers import library_of as library_of
+from .trackers import make_tracker as make_tracker
