@@ -259,6 +259,16 @@ def tetrominoes(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "mirror"
 
 
+@pytest.fixture(scope="module")
+def scenes() -> Any:
+    """What the recipe `TINY` is trained on."""
+    from training.data import load
+
+    from .tiny import TINY
+
+    return load(TINY.dataset, "train", TINY.train_examples)
+
+
 @pytest.fixture(scope="session", params=MODELS)
 def small(request: pytest.FixtureRequest) -> ISA:
     """A model of every kind, with sizes that all differ."""

@@ -17,7 +17,7 @@ from training.evaluation.scoring import attended, evaluate, score
 from training.evaluation.table import Column, format_table, summarise
 from training.step import initial_state
 
-from .test_training import TINY
+from .tiny import TINY
 
 IMAGES = 7
 

@@ -28,8 +28,7 @@ from training.step import initial_state, train_step
 from .conftest import DEEP, HUB, KEY, assert_same, filled, run
 from .conftest import SMALL as SIZES
 from .loopback import OWNER
-from .test_seeds import SMALL
-from .test_training import TINY, as_variant, batch, equal, scenes  # noqa: F401
+from .tiny import SMALL, TINY, as_variant, batch, equal
 
 REPO = "user/isa-start"
 

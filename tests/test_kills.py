@@ -11,7 +11,7 @@ import pytest
 
 from training.runs import checkpoint
 
-from .test_seeds import SMALL
+from .tiny import SMALL
 
 KILLS, SAVES, EVERY = 20, 4, 4
 STEPS = (KILLS + 5) * SAVES * EVERY  # more than they come to, however fast the machine is

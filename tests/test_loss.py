@@ -19,7 +19,7 @@ from training.objective.terms import idle_slot, mixing, ownership, shading
 from training.step import initial_state
 
 from .conftest import run
-from .test_training import TINY, WHOLE, ZERO, as_variant
+from .tiny import TINY, WHOLE, ZERO, as_variant
 
 
 @pytest.fixture(scope="module")

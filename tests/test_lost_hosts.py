@@ -8,7 +8,7 @@ import time
 import pytest
 
 from .test_devices import free_port
-from .test_seeds import SMALL
+from .tiny import SMALL
 
 RECIPE = [*SMALL, "--steps", "60", "--eval-every", "15", "--batch-size", "4"]
 

@@ -17,7 +17,7 @@ from training.data import load
 from training.runs import pictures
 from training.step import initial_state
 
-from .test_training import TINY
+from .tiny import TINY
 
 HEIGHT, WIDTH = 11, 21  # so that a unit is five pixels downwards and ten to the right
 

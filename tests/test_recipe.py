@@ -9,7 +9,7 @@ import pytest
 
 from training.step import make_optimiser
 
-from .test_training import TINY
+from .tiny import TINY
 
 RECIPE = dataclasses.replace(TINY, steps=40, warmup_steps=10, learning_rate=0.3, clip_norm=2.0)
 

@@ -18,7 +18,7 @@ from training.objective.sampling import UNIFORM, contrast, importance, sample_pi
 from training.step import initial_state
 
 from .conftest import fully_optimised
-from .test_training import TINY, as_variant
+from .tiny import TINY, as_variant
 
 DRAWS = 4000
 images = hnp.arrays(np.uint8, (6, 7, 3)).map(lambda x: jnp.asarray(x, jnp.float32) / 255)

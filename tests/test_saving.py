@@ -10,7 +10,7 @@ from training.runs import checkpoint
 from training.runs.saving import Saver
 from training.step import initial_state
 
-from .test_training import TINY, advance, equal, scenes  # noqa: F401
+from .tiny import TINY, advance, equal
 
 
 def test_what_is_saved_is_the_state_at_that_time(scenes, tmp_path):  # noqa: F811

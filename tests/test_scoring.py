@@ -13,7 +13,7 @@ from training.data import DATASETS, load
 from training.evaluation import scoring
 from training.step import initial_state
 
-from .test_training import TINY
+from .tiny import TINY
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-import shlex
 import shutil
 
 import equinox as eqx
@@ -28,14 +27,9 @@ from training.runs.seeds import has_diverged
 from training.runs.summary import summarise
 from training.step import initial_state, train_step
 
-from .test_training import TINY, equal, scenes  # noqa: F401
+from .tiny import SMALL, TINY, equal
 
 SEEDS, STEPS = (3, 5, 9), 20
-SMALL = shlex.split(
-    "--dataset tetrominoes --preset quick --batch-size 2 --train-examples 16 --num-rounds 1 "
-    "--slot-size 8 --hidden-size 8 --encoder-channels 4 --encoder-strides 5 --decoder-channels 8 "
-    "--loss-pixels 40 --steps 6 --eval-every 3"
-)
 
 
 def states(*seeds):

@@ -11,7 +11,7 @@ from training.arguments import parse
 from training.runs.prepare import folder, prepare, split_seeds
 from training.runs.seeds import DIVERGED, mark_as_diverged
 
-from .test_seeds import SMALL
+from .tiny import SMALL
 
 
 def words(out):

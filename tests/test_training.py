@@ -12,8 +12,7 @@ import numpy as np
 import pytest
 
 import hub
-from isa_eqx import VARIANTS, ISAConfig
-from training.config import TrainConfig
+from isa_eqx import VARIANTS
 from training.data import Images, Place, Resize, load, stream_batches
 from training.data.scenes import shuffled_batches
 from training.distributed.devices import make_mesh
@@ -26,53 +25,11 @@ from training.runs.log import Log, NonFiniteError
 from training.runs.saving import Saver
 from training.step import initial_state, train_step
 
-TINY = TrainConfig(
-    dataset="tetrominoes",
-    preset="tiny",
-    model=ISAConfig(
-        slot_size=8,
-        hidden_size=8,
-        encoder_channels=(4,),
-        encoder_strides=(5,),
-        decoder_channels=(8,),
-    ),
-    steps=20,
-    batch_size=3,
-    train_examples=10,
-    warmup_steps=2,
-    loss_pixels=40,
-)
-WHOLE = dataclasses.replace(TINY, loss_pixels=None)
-ZERO = jnp.asarray(0)
-
-
-@pytest.fixture(scope="module")
-def scenes():
-    return load("tetrominoes", "train", TINY.train_examples)
-
-
-def as_variant(config, variant, **changes):
-    return dataclasses.replace(
-        config, model=dataclasses.replace(config.model, variant=variant, **changes)
-    )
+from .tiny import TINY, WHOLE, ZERO, advance, as_variant, batch, equal
 
 
 def black(size):
     return Images(np.zeros((3, size, size, 3), np.uint8), Resize((size, size), (size, size)))
-
-
-def batch(config, scenes, step):
-    return next(shuffled_batches(scenes.images, Place(config.batch_size, step, config.seed)))
-
-
-def advance(state, steps, scenes):
-    for step in range(int(state.step), int(state.step) + steps):
-        state, measured = train_step(batch(TINY, scenes, step), state, TINY)
-    return state, measured
-
-
-def equal(a, b):
-    return all(bool((x == y).all()) for x, y in zip(*map(jax.tree.leaves, (a, b)), strict=True))
 
 
 def test_a_step_lowers_the_loss_of_its_batch(scenes):
