@@ -40,16 +40,7 @@ def parse(words: Sequence[str] | None = None) -> Arguments:
     if "dataset" not in chosen and not {"-h", "--help"} & set(words):
         sys.exit(f"error: --dataset is missing; valid ones are {', '.join(DATASETS)}.")
     try:
-        hosts, seeds = _early_options(words)
-        if seeds is not None:
-            seeds_of(seeds)
-            if hosts.distributed:
-                raise ValueError(
-                    "--seeds is for the devices of one host; give each host some of the seeds, "
-                    "without --distributed."
-                )
-            use_all_cores()
-        join(hosts)
+        _set_up_devices(*_early_options(words))
         usual = preset(**{"dataset": "tetrominoes", "name": "auto", **chosen})
     except ValueError as error:
         sys.exit(f"error: {error}")
@@ -91,6 +82,19 @@ def _early_options(words: Sequence[str]) -> tuple[HostOptions, str | None]:
     found = vars(parser.parse_known_args(words)[0])
     seeds = found.pop("seeds")
     return HostOptions(**found), seeds
+
+
+def _set_up_devices(hosts: HostOptions, seeds: str | None) -> None:
+    """Join the other hosts, or make each core a device for several seeds, before JAX begins."""
+    if seeds is not None:
+        seeds_of(seeds)  # a mistake in them is told first
+        if hosts.distributed:
+            raise ValueError(
+                "--seeds is for the devices of one host; give each host some of the seeds, "
+                "without --distributed."
+            )
+        use_all_cores()
+    join(hosts)
 
 
 def _chosen(words: Sequence[str]) -> dict[str, Any]:

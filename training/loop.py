@@ -39,8 +39,8 @@ def train(
     - `first`: the step that they are at.
     - `mesh`: the devices that evaluate.
     """
-    steps, look, shown, runs = runs[0].config.steps, validation[:QUICK_LOOK], {}, list(runs)
-    asked_to_stop = agree(mesh)
+    steps, look, shown = runs[0].config.steps, validation[:QUICK_LOOK], {}
+    runs, asked_to_stop = list(runs), agree(mesh)
     bar = tqdm(
         desc="compiling", total=steps, initial=first, unit="step", dynamic_ncols=True,
         disable=not is_main(),
@@ -50,7 +50,7 @@ def train(
             start = time.monotonic()
             try:
                 images = next(training_set)
-            except (ConnectionError, ValueError):
+            except (ConnectionError, ValueError):  # of what is streamed
                 if step > first + 1:
                     _save(models, runs)
                     _say_where_it_is_saved(step - 1, runs, bar)
@@ -98,16 +98,19 @@ def _look(
 
 
 def _range(values: Sequence[float], digits: str) -> str:
+    """Return the smallest and the largest value, or the one that there is."""
     ends = dict.fromkeys(format(value, digits) for value in (min(values), max(values)))
     return "–".join(ends)
 
 
 def _save(models: Models, runs: Sequence[Run]) -> None:
+    """Save a checkpoint of every run, while training goes on."""
     for run in runs:
         run.saver.save(models.state(run.place), run.log.seconds)
 
 
 def _say_where_it_is_saved(step: int, runs: Sequence[Run], bar: tqdm) -> None:
+    """Wait until the checkpoints are written, and print how to go on from them."""
     for run in runs:
         run.saver.wait()
     bar.close()

@@ -21,9 +21,8 @@ from training.options import seeds_of
 from training.run import main
 from training.runs import Run, checkpoint
 from training.runs.log import Log
-from training.runs.prepare import split_seeds
 from training.runs.saving import Saver
-from training.runs.seeds import has_diverged
+from training.runs.seeds import has_diverged, split_seeds
 from training.runs.summary import summarise
 from training.step import initial_state, train_step
 

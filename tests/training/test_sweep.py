@@ -8,8 +8,8 @@ import pytest
 
 from training import sweep
 from training.arguments import parse
-from training.runs.prepare import folder, prepare, split_seeds
-from training.runs.seeds import DIVERGED, mark_as_diverged
+from training.runs.prepare import prepare
+from training.runs.seeds import DIVERGED, folder, mark_as_diverged, split_seeds
 
 from ..tiny import SMALL
 

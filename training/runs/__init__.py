@@ -11,9 +11,7 @@ from .pictures import draw_samples as draw_samples
 from .pictures import draw_sweep as draw_sweep
 from .pictures import save_plot as save_plot
 from .prepare import Plan as Plan
-from .prepare import folder as folder
 from .prepare import plan as plan
-from .prepare import split_seeds as split_seeds
 from .provenance import commit_hash as commit_hash
 from .provenance import device_name as device_name
 from .report import share as share
@@ -23,7 +21,9 @@ from .run import flush as flush
 from .run import open_runs as open_runs
 from .seeds import clear_divergence as clear_divergence
 from .seeds import expand_seeds as expand_seeds
+from .seeds import folder as folder
 from .seeds import has_diverged as has_diverged
+from .seeds import split_seeds as split_seeds
 from .start import first_states as first_states
 from .start import to_train as to_train
 from .summary import BOUND as BOUND

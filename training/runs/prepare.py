@@ -1,19 +1,20 @@
-"""What a command asks for, and the folders of its runs."""
+"""What a command asks for, as runs to come, in folders that are theirs."""
 
 import dataclasses
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import hub
 
 from ..config import TrainConfig
 from ..data import dataset, resolve
 from ..distributed import on_main
-from ..options import Arguments, seeds_of
+from ..options import Arguments
 from . import checkpoint
 from .initial import resolve_init
-from .seeds import folder_of
+from .seeds import check_seeds, folder, split_seeds
 from .sources import PINNED, keep_sources
 
 
@@ -28,74 +29,44 @@ class Plan:
 
 
 def plan(arguments: Arguments) -> list[Plan]:
-    """Return what `prepare` of host 0 plans for each of the runs, on every host."""
+    """Return the runs to come, as host 0 prepares them, on every host.
+
+    Errors: see `prepare`.
+    """
     runs = split_seeds(arguments)
-
-    def planned() -> str:
-        config = arguments.recipe
-        if config.preset == "quick":
-            own = f" --data {config.data}" if dataset(config.dataset).own else ""
-            print(
-                "The preset quick is a small model on a large training set, for a CPU.\n"
-                "The published recipe, days on a CPU:  python -m training.run "
-                f"--dataset {config.dataset} --variant {config.model.variant} --preset paper{own}"
-            )
-        check_seeds(runs)
-        for run in runs:  # before anything is created
-            check_folder(run)
-        found, sources = [], {}
-        for run in runs:
-            recipe = dataclasses.replace(run.recipe, **sources)
-            config, where, resumed = prepare(dataclasses.replace(run, recipe=recipe))
-            sources = {name: getattr(config, name) for name in PINNED}  # all of the same commit
-            found.append([str(where), resumed, config.train_examples, sources])
-        return json.dumps(found)
-
-    plans = []
-    for run, (where, resumed, count, found) in zip(runs, json.loads(on_main(planned)), strict=True):
-        recipe = dataclasses.replace(run.recipe, train_examples=count, **found)
-        plans.append(Plan(recipe, Path(where), resumed, run.output.push_to_hub))
-    return plans
-
-
-def split_seeds(arguments: Arguments) -> list[Arguments]:
-    """Return the arguments of each run: of every seed, or of the one without `--seeds`."""
-    if arguments.seeds.seeds is None:
-        return [arguments]
-    recipe, output = arguments.recipe, arguments.output
-    order = recipe.data_seed or 0
+    told = json.loads(on_main(lambda: json.dumps(_prepared(runs))))
     return [
-        dataclasses.replace(
-            arguments,
-            recipe=dataclasses.replace(recipe, seed=seed, data_seed=order),
-            output=dataclasses.replace(
-                output,
-                out=folder_of(folder(arguments), seed),
-                push_to_hub=output.push_to_hub and f"{output.push_to_hub}-seed{seed}",
-            ),
-        )
-        for seed in seeds_of(arguments.seeds.seeds, recipe.seed)
+        Plan(dataclasses.replace(run.recipe, **found), Path(where), resumed, run.output.push_to_hub)
+        for run, (where, resumed, found) in zip(runs, told, strict=True)
     ]
 
 
-def check_seeds(runs: Sequence[Arguments]) -> None:
-    """Raise a `ValueError` if several seeds would train the same model."""
-    config = runs[0].recipe
-    is_random = config.model.variant != "sa" or config.loss_pixels is not None
-    if len(runs) > 1 and config.init and not config.init_partial and not is_random:
-        raise ValueError(
-            f"with --seeds, all {len(runs)} models would be the same: they start from the same "
-            "weights, and sa has no random frames. Leave out --seeds, or sample pixels for the "
-            "loss with --loss-pixels."
+def _prepared(runs: Sequence[Arguments]) -> list[Any]:
+    """Prepare the runs, and return of each its folder, whether it is resumed, and what the other
+    hosts do not know of its recipe: what was found out about data and initial weights.
+    """
+    explain_quick(runs[0].recipe)
+    check_seeds(runs)
+    for run in runs:  # before anything is created
+        check_folder(run)
+    told, sources = [], {}
+    for run in runs:
+        recipe = dataclasses.replace(run.recipe, **sources)
+        config, where, resumed = prepare(dataclasses.replace(run, recipe=recipe))
+        sources = {name: getattr(config, name) for name in PINNED}  # all of the same commit
+        told.append([str(where), resumed, {"train_examples": config.train_examples, **sources}])
+    return told
+
+
+def explain_quick(config: TrainConfig) -> None:
+    """Print what the preset `quick` is, and the command for the published one, if it is chosen."""
+    if config.preset == "quick":
+        own = f" --data {config.data}" if dataset(config.dataset).own else ""
+        print(
+            "The preset quick is a small model on a large training set, for a CPU.\n"
+            "The published recipe, days on a CPU:  python -m training.run "
+            f"--dataset {config.dataset} --variant {config.model.variant} --preset paper{own}"
         )
-
-
-def folder(arguments: Arguments) -> Path:
-    """Return the folder of a run, or of several seeds."""
-    config = arguments.recipe
-    seed = f"seed{config.seed}" if arguments.alone else ""
-    names = filter(None, (config.dataset, config.subset, config.model.variant, seed))
-    return arguments.output.out or Path("runs") / "-".join(names)
 
 
 def prepare(arguments: Arguments) -> tuple[TrainConfig, Path, bool]:
