@@ -22,7 +22,8 @@ DOCS = ROOT / "docs"
 # What people import from: packages whose `__init__` has names of others, and these modules.
 DOORS = (
     "hub", "hub.mirror", "hub.mirror.sources", "isa_eqx", "isa_eqx.original", "training.data",
-    "training.presets",
+    "training.presets", "training.objective", "training.distributed", "training.evaluation",
+    "training.runs", "demo.app",
 )  # fmt: skip
 MODULES_OF_THEIR_OWN = "isa_eqx.metrics", "hub.remote"
 COMMANDS = [name for name, path in MODULES.items() if '__name__ == "__main__"' in path.read_text()]
