@@ -18,6 +18,8 @@ from training.data.mirrored import open_mirror
 from training.data.stream import read_rows, stream_rows
 from training.presets import preset
 
+pytestmark = pytest.mark.quick
+
 
 def changed(folder, to, change):
     """A copy of a mirror with a change to the third row of its validation split."""

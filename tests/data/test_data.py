@@ -19,6 +19,8 @@ from training.presets import preset
 
 from ..releases import RELEASES
 
+pytestmark = pytest.mark.quick
+
 CUT = {
     "clevr": np.s_[29:221, 64:256],
     "clevrtex": np.s_[24:216, 64:256],

@@ -1,11 +1,14 @@
 """The order of a training set: every row once an epoch, to one host, out of a bounded buffer."""
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from training.data import shuffling
 from training.data.shuffling import epoch_order
+
+pytestmark = pytest.mark.quick
 
 COUNTS = st.lists(st.integers(1, 1500), min_size=1, max_size=5)
 NUMBERS = st.integers(0, 2**32)

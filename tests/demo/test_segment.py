@@ -18,6 +18,8 @@ from ..conftest import TRAINED
 from ..laws import law
 from ..strategies import seeds
 
+pytestmark = pytest.mark.quick
+
 MODEL = str(TRAINED / "tetrominoes-isa-t")
 IMAGES = 3
 # Of what COCO's own tools are compiled with.

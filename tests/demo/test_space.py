@@ -12,6 +12,8 @@ from ..conftest import HUB, assert_same
 from ..loopback import OWNER, STRANGER
 from ..served import MODEL, read, served
 
+pytestmark = pytest.mark.quick
+
 MODELS = {"config.json", "model.safetensors", "README.md", "train.json"}
 REPO = "user/app"
 

@@ -12,6 +12,8 @@ from training.distributed.hosts import HostOptions, join, on_main, tell, tell_te
 
 from .test_devices import free_port
 
+pytestmark = pytest.mark.quick
+
 JOIN = "import sys; from training.distributed.hosts import HostOptions, join; "
 JOIN += "join(HostOptions(True, sys.argv[1], 3, int(sys.argv[2])), timeout=float(sys.argv[3]))"
 

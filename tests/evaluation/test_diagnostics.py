@@ -6,6 +6,8 @@ import pytest
 from training.data import load
 from training.evaluation.diagnostics import diagnose, warning
 
+pytestmark = pytest.mark.quick
+
 SLOTS, IMAGES = 5, 12
 
 

@@ -24,6 +24,8 @@ from ..conftest import filled
 from ..laws import law
 from ..strategies import seeds
 
+pytestmark = pytest.mark.quick
+
 SIZE, SLOTS = (40, 40), 3
 GRID = coordinates(*SIZE)
 CONFIG = dict(image_size=SIZE, num_slots=SLOTS, slot_size=8, hidden_size=8, encoder_channels=(8,),

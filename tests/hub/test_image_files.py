@@ -10,6 +10,8 @@ from PIL import Image
 
 from hub.common.image_file import read_image_file, read_label_file
 
+pytestmark = pytest.mark.quick
+
 SIZE = 20, 30  # height and width
 RGB = np.random.default_rng(0).integers(0, 256, (*SIZE, 3), dtype=np.uint8)
 GREY = RGB[..., 0]

@@ -12,6 +12,8 @@ from isa_eqx import ISA
 
 from ..conftest import run
 
+pytestmark = pytest.mark.quick
+
 
 @pytest.fixture
 def folder(small, tmp_path):

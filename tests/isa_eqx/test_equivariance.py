@@ -29,6 +29,8 @@ from ..strategies import (
     used,
 )
 
+pytestmark = pytest.mark.quick
+
 
 @pytest.fixture(scope="module", params=INVARIANT)
 def kind(request):

@@ -12,6 +12,8 @@ from isa_eqx.metrics import adjusted_rand_index, mean_squared_error
 from ..laws import law
 from ..strategies import LABELS, Labelled, label_maps, seeds
 
+pytestmark = pytest.mark.quick
+
 ROUNDING = 1e-6  # numbers below 1, from sums that are exact
 backgrounds = st.sampled_from([(0,), (0, 1, 2, 3), (1, 3)])
 

@@ -16,6 +16,8 @@ from hub.mirror.sources.images import hold_out
 
 from ..conftest import HUB
 
+pytestmark = pytest.mark.quick
+
 REPO = "user/pets"
 
 

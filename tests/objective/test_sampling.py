@@ -34,6 +34,7 @@ def drawn(image, count, key):
 sample = jax.jit(sample_pixels, static_argnums=1)
 
 
+@pytest.mark.quick
 @given(images)
 def test_probabilities_sum_to_one_and_leave_no_pixel_out(image):
     probability = compiled(image)
@@ -41,12 +42,14 @@ def test_probabilities_sum_to_one_and_leave_no_pixel_out(image):
     assert (probability >= UNIFORM / probability.size * (1 - 1e-5)).all()
 
 
+@pytest.mark.quick
 @given(images, st.permutations(range(3)))
 def test_no_colour_is_special(image, channels):
     for other in (1 - image, image[..., jnp.asarray(channels)]):
         np.testing.assert_allclose(compiled(other), compiled(image), rtol=1e-3)
 
 
+@pytest.mark.quick
 @given(images)
 def test_contrast_is_the_range_of_a_neighbourhood(image):
     pixels, (height, width), found = np.asarray(image), image.shape[:2], contrast(image)
@@ -55,10 +58,12 @@ def test_contrast_is_the_range_of_a_neighbourhood(image):
         np.testing.assert_array_equal(found[y, x], np.ptp(near, axis=0).max())
 
 
+@pytest.mark.quick
 def test_without_contrast_all_pixels_are_alike():
     np.testing.assert_allclose(importance(jnp.full((4, 5, 3), 0.3)), 1 / 20, rtol=1e-6)
 
 
+@pytest.mark.quick
 @given(images, st.integers(0, 2**31 - 1))
 def test_every_region_gets_its_share_of_every_draw(image, seed):
     """Stratified: of any first pixels, never a whole pixel more or less than expected."""

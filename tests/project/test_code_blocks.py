@@ -31,7 +31,7 @@ from training.data import DATASETS
 from training.presets import PRESETS
 
 ROOT = Path(__file__).parents[2]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 FENCE = re.compile(r"^(<!-- slow -->\n\n)?```(\w*)\n(.*?)^```$", re.M | re.S)
 USED = "models", "docs"  # what blocks read of the repository
 PLACEHOLDERS = {"DATASET": "clevr", "NAME": "clevr", "VARIANT": "isa-t", "SEED": "3"}

@@ -4,7 +4,11 @@ import importlib
 import re
 from pathlib import Path
 
+import pytest
+
 from .test_import import MODULES, ROOMS
+
+pytestmark = pytest.mark.quick
 
 DOCS = Path(__file__).parents[2] / "docs"
 

@@ -19,6 +19,8 @@ from training.step import initial_state
 
 from ..tiny import TINY
 
+pytestmark = pytest.mark.quick
+
 HEIGHT, WIDTH = 11, 21  # so that a unit is five pixels downwards and ten to the right
 
 

@@ -12,6 +12,8 @@ import pytest
 from training.runs.log import Log
 from training.runs.trackers import TRACKERS, make_tracker, with_prefix
 
+pytestmark = pytest.mark.quick
+
 
 @pytest.fixture
 def run(tmp_path):

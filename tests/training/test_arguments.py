@@ -12,6 +12,8 @@ from training.config import TrainConfig
 from training.presets import PRESETS, preset
 from training.presets.command_line import command, options
 
+pytestmark = pytest.mark.quick
+
 OTHER = dict(
     init="user/isa@main", init_partial=("decoder", "initial_slots"), init_sha256="0" * 64,
     subset="clevr6", data="user/mirror@main", cache=True, seed=3, data_seed=5, steps=77,

@@ -11,6 +11,8 @@ from training.step import make_optimiser
 
 from ..tiny import TINY
 
+pytestmark = pytest.mark.quick
+
 RECIPE = dataclasses.replace(TINY, steps=40, warmup_steps=10, learning_rate=0.3, clip_norm=2.0)
 
 
