@@ -43,17 +43,17 @@ class TrainConfig:
         warmup_steps: Steps in which the learning rate rises.
         clip_norm: Largest global norm of the gradient.
         loss_pixels: Pixels of each image that the loss is estimated from in a step, without bias
-            (training/sampling.py); None for all.
+            (training/objective/sampling.py); None for all.
         gradient_scale: Factor of the gradient from one round of attention to the round before
             (isa_eqx/attention.py); 1 as published.
         recompute: Whether the decoder keeps the activations of one slot at a time and computes them
             again in the backward pass: a tenth of the memory. False is faster, on a CPU by far.
         mixing: Weight per pixel of the term against colours mixed from several slots
-            (training/loss.py); 0 as published.
-        shading: Weight per pixel of the term against slots of several colours (training/loss.py); 0
-            as published.
+            (training/objective/terms.py); 0 as published.
+        shading: Weight per pixel of the term against slots of several colours
+            (training/objective/terms.py); 0 as published.
         ownership: Weight per pixel of the term that gives the background to one slot
-            (training/loss.py); 0 as published.
+            (training/objective/terms.py); 0 as published.
     """
 
     dataset: str

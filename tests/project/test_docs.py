@@ -1,7 +1,8 @@
-"""The pages under docs name what is there: laws that are tests, rooms and files of the layout."""
+"""Pages and docstrings name what is there: laws that are tests, rooms, and files."""
 
 import importlib
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -39,6 +40,24 @@ def test_the_tree_has_every_module():
     assert listed == {
         name for name in MODULES if "__" not in name and not name.startswith("benchmarks")
     }
+
+
+def named_files(text: str) -> set[str]:
+    """The paths in a text that begin with a folder of the repository, such as `tests/laws.py`."""
+    folders = "hub|isa_eqx|training|demo|benchmarks|tests|docs|models"
+    return set(re.findall(rf"(?<![\w/.-])(?:{folders})/[\w./-]*\w\.(?:py|md|png|gif)\b", text))
+
+
+def test_files_that_are_named_are_there():
+    """In pages, docstrings and comments, of what is committed."""
+    root, listed = DOCS.parent, ("git", "ls-files", "*.py", "*.md", "*.yml", "*.toml")
+    pages = subprocess.run(listed, cwd=root, capture_output=True, text=True).stdout.split()
+    named = {(page, file) for page in pages for file in named_files((root / page).read_text())}
+    gone = {(page, file) for page, file in named if not (root / file).exists()}
+    assert not {
+        one for one in gone if "multi_dsprites" not in one[1]
+    }  # a dataset still to be added
+    assert len(named) > 100 or not pages  # an archive is no repository
 
 
 def _layout() -> tuple[str, str]:
