@@ -175,9 +175,18 @@ def of_rounds(attention: SlotAttention, count: int) -> SlotAttention:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """CI runs all tests, a person by default those that are not slow."""
-    if "CI" not in os.environ and not config.option.markexpr:
-        config.option.markexpr = "not slow"
+    """CI runs all tests, a person those that are not slow, unless `-m` has a word on them."""
+    asked = config.option.markexpr
+    if "CI" not in os.environ and "slow" not in asked:
+        config.option.markexpr = f"({asked}) and not slow" if asked else "not slow"
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Of modules without a quick test, `-m quick` does not even import what they test."""
+    is_module = collection_path.name.startswith("test_") and collection_path.suffix == ".py"
+    if "quick" in config.option.markexpr and is_module:
+        return "mark.quick" not in collection_path.read_text() or None
+    return None
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -12,8 +12,6 @@ from training.distributed.hosts import HostOptions, join, on_main, tell, tell_te
 
 from .test_devices import free_port
 
-pytestmark = pytest.mark.quick
-
 JOIN = "import sys; from training.distributed.hosts import HostOptions, join; "
 JOIN += "join(HostOptions(True, sys.argv[1], 3, int(sys.argv[2])), timeout=float(sys.argv[3]))"
 
@@ -65,6 +63,7 @@ def test_options_that_do_not_go_together_are_said(options, said):
         join(options)
 
 
+@pytest.mark.quick
 def test_one_host_tells_itself_what_it_has():
     join(HostOptions())
     tree = {"a": jax.numpy.ones(3), "b": np.zeros((), np.int32)}

@@ -24,8 +24,6 @@ from ..conftest import filled
 from ..laws import law
 from ..strategies import seeds
 
-pytestmark = pytest.mark.quick
-
 SIZE, SLOTS = (40, 40), 3
 GRID = coordinates(*SIZE)
 CONFIG = dict(image_size=SIZE, num_slots=SLOTS, slot_size=8, hidden_size=8, encoder_channels=(8,),
@@ -62,6 +60,7 @@ def test_the_longer_axis_is_the_blobs_and_its_spreads_are_those_that_isa_ts_sees
     np.testing.assert_allclose(upright_scale(poses), upright, rtol=1e-3)
 
 
+@pytest.mark.quick
 @law(a=angles, b=angles, turns=st.integers(-3, 3))
 def test_an_axis_has_no_direction(a, b, turns):
     one, other, turned = (jnp.float32(x) for x in (a, b, b + turns * np.pi))
@@ -83,6 +82,7 @@ def test_attention_that_is_the_object_has_its_pose(variant):
         np.testing.assert_allclose(found[name][:, 0], found[name][:, 1], atol=1e-3)
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_what_is_off_is_off_by_so_much_and_of_the_slot_that_was_matched(variant):
     model = filled(ISAConfig(**CONFIG, variant=variant))
@@ -98,6 +98,7 @@ def test_what_is_off_is_off_by_so_much_and_of_the_slot_that_was_matched(variant)
         np.testing.assert_allclose(found["scale_error"], 50, rtol=1e-2)
 
 
+@pytest.mark.quick
 def test_what_a_frame_has_is_measured_and_what_it_lacks_is_of_the_attention():
     attention, _ = blobs(3)
     for variant in VARIANTS:
@@ -125,6 +126,7 @@ def pairs(seed, images=30, objects=4):
     return true, true + rng.normal(size=true.shape)
 
 
+@pytest.mark.quick
 def test_the_share_of_variance_is_the_squared_correlation():
     true, seen = pairs(0)
     counted = ~np.isnan(true[..., 0])
@@ -137,6 +139,7 @@ def test_the_share_of_variance_is_the_squared_correlation():
     assert np.isnan(share_of_variance(moments(np.ones((5, 4, 2)), np.ones((5, 4, 2)))))
 
 
+@pytest.mark.quick
 def test_the_interval_of_a_share_is_over_images_and_narrows_with_them():
     few, many = (share_interval(moments(*pairs(1, images))) for images in (30, 3000))
     assert few[0] < many[0] < 0.5 < many[1] < few[1]

@@ -12,8 +12,6 @@ from isa_eqx import ISA
 
 from ..conftest import run
 
-pytestmark = pytest.mark.quick
-
 
 @pytest.fixture
 def folder(small, tmp_path):
@@ -59,6 +57,7 @@ def test_damaged_weights_are_said(folder, harm):
         ISA.from_pretrained(folder)
 
 
+@pytest.mark.quick
 def test_saving_leaves_other_files_and_replaces_its_own(small, folder):
     (folder / "notes.txt").write_text("mine")
     small.save_pretrained(folder)
@@ -70,6 +69,7 @@ def test_saving_leaves_other_files_and_replaces_its_own(small, folder):
     ]
 
 
+@pytest.mark.quick
 def test_a_write_that_fails_changes_nothing(folder):
     path = folder / "config.json"
     before = path.read_text()
@@ -84,6 +84,7 @@ def test_a_write_that_fails_changes_nothing(folder):
     ]
 
 
+@pytest.mark.quick
 def test_arrays_that_are_not_contiguous_are_saved_as_they_look(tmp_path):
     tree = {"turned": jnp.arange(6.0).reshape(2, 3).T, "one": jnp.asarray(2.0)}
     hub.save_tree(tree, tmp_path / "tree.safetensors")

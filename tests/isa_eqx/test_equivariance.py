@@ -29,8 +29,6 @@ from ..strategies import (
     used,
 )
 
-pytestmark = pytest.mark.quick
-
 
 @pytest.fixture(scope="module", params=INVARIANT)
 def kind(request):
@@ -47,6 +45,7 @@ def relative(kind, frames, points):
     return kind.relative(frames, jnp.asarray(points, jnp.float32))
 
 
+@pytest.mark.quick
 @law(move=moves(), frames=frames())
 def test_a_frame_that_moves_with_the_grid_sees_the_same(kind, move, frames):
     move, frames = move.of(kind), used(frames, kind)
@@ -69,6 +68,7 @@ def upright(frames: Frame) -> Frame:
     )
 
 
+@pytest.mark.quick
 @law(move=moves(), attention=attention_maps(GRID))
 def test_an_estimated_frame_moves_with_the_grid(kind, move, attention):
     move, points = move.of(kind), move.of(kind).points(GRID)
@@ -83,6 +83,7 @@ def test_an_estimated_frame_moves_with_the_grid(kind, move, attention):
     assert_same_frames(there, expected, largest(points))
 
 
+@pytest.mark.quick
 @law(first=moves(), second=moves(), frames=frames())
 def test_moving_twice_is_moving_by_the_composition(kind, first, second, frames):
     first, second, frames = first.of(kind), second.of(kind), used(frames, kind)
@@ -93,6 +94,7 @@ def test_moving_twice_is_moving_by_the_composition(kind, first, second, frames):
     np.testing.assert_allclose(twice.rotation, once.rotation, atol=4 * EPSILON)
 
 
+@pytest.mark.quick
 @law(move=moves())
 def test_a_frame_undoes_the_move_that_made_it(kind, move):
     """`relative` after `moved` is the identity, for a frame whose unit is the grid's."""

@@ -12,8 +12,6 @@ from isa_eqx.metrics import adjusted_rand_index, mean_squared_error
 from ..laws import law
 from ..strategies import LABELS, Labelled, label_maps, seeds
 
-pytestmark = pytest.mark.quick
-
 ROUNDING = 1e-6  # numbers below 1, from sums that are exact
 backgrounds = st.sampled_from([(0,), (0, 1, 2, 3), (1, 3)])
 
@@ -54,12 +52,14 @@ def test_what_is_predicted_where_labels_are_ignored_does_not_count(index, maps, 
     assert score(index, maps.true, pred, ignored) == score(index, maps.true, maps.pred, ignored)
 
 
+@pytest.mark.quick
 @law(maps=label_maps())
 def test_ari_is_symmetric(index, maps):
     there, back = score(index, maps.true, maps.pred), score(index, maps.pred, maps.true)
     assert there == pytest.approx(back, abs=ROUNDING)
 
 
+@pytest.mark.quick
 @law(maps=label_maps(), names=st.permutations(range(LABELS)).map(np.array))
 def test_names_of_labels_mean_nothing(index, maps, names):
     before = score(index, maps.true, maps.pred)
@@ -67,6 +67,7 @@ def test_names_of_labels_mean_nothing(index, maps, names):
     assert score(index, names[maps.true], maps.pred) == pytest.approx(before, abs=ROUNDING)
 
 
+@pytest.mark.quick
 @law(maps=label_maps())
 def test_everything_agrees_with_itself(index, maps):
     assert score(index, maps.true, maps.true) == 1
@@ -86,10 +87,12 @@ def test_chance_scores_nothing(index, maps, seed):
     assert abs(scores.mean()) < 6 * scores.std() / np.sqrt(len(scores)) + ROUNDING
 
 
+@pytest.mark.quick
 def test_without_any_pixel_it_is_one(index):
     assert score(index, np.zeros(9, int), np.arange(9) % 5, ignore=(0,)) == 1.0
 
 
+@pytest.mark.quick
 def test_each_image_of_a_batch_has_its_own_score():
     rng = np.random.default_rng(0)
     true, pred = rng.integers(0, LABELS, (2, 4, 6, 7))
@@ -100,12 +103,14 @@ def test_each_image_of_a_batch_has_its_own_score():
     np.testing.assert_allclose(batch, one_by_one, atol=1e-6)
 
 
+@pytest.mark.quick
 def test_too_many_pairs_for_whole_numbers_are_refused():
     labels = jnp.zeros((1, 92_682), jnp.int32)
     with pytest.raises(ValueError, match=r"At most 92681 pixels an image, got 92682"):
         adjusted_rand_index(labels, labels, 1, 1)
 
 
+@pytest.mark.quick
 def test_mean_squared_error_is_a_mean_over_pixels_and_channels():
     true = jnp.zeros((2, 3, 5, 3))
     pred = true.at[1].add(0.5)

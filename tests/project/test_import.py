@@ -8,8 +8,6 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = pytest.mark.quick
-
 ROOT = Path(__file__).parents[2]
 
 # Every room of the house, and the rooms that it may import from: those above it in this table.
@@ -80,6 +78,7 @@ def arrows(name: str) -> set[tuple[str, str]]:
     return {(m, target) for m in inside for target in imported(m) if room(target) != name}
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("name", ROOMS)
 def test_imports_point_one_way(name):
     """A room imports from all rooms that it stands on, and from no other."""
@@ -104,6 +103,7 @@ def names_of_door(name: str) -> set[str]:
     }
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("name", [name for name in ROOMS if name != "benchmarks"])
 def test_rooms_are_entered_by_their_doors(name):
     """What a room imports from another is what that one's `__init__` has for others."""

@@ -19,8 +19,6 @@ from training.step import initial_state
 
 from ..tiny import TINY
 
-pytestmark = pytest.mark.quick
-
 HEIGHT, WIDTH = 11, 21  # so that a unit is five pixels downwards and ten to the right
 
 
@@ -36,6 +34,7 @@ def lines(variant, **fields):
 PLACE = jnp.array([[-0.6, 0.5]])  # two pixels from the top, a quarter from the right
 
 
+@pytest.mark.quick
 def test_a_cross_marks_the_position():
     (mark,) = lines("isa-t", position=PLACE)
     np.testing.assert_allclose(mark, [[15, 2]], atol=1e-5)
@@ -48,6 +47,7 @@ def test_a_cross_reaches_as_far_as_the_scale_along_its_axis():
     np.testing.assert_allclose(along_y, [[15, 1], [15, 3]], atol=1e-5)
 
 
+@pytest.mark.quick
 def test_a_cross_turns_from_x_towards_y():
     turned = dict(rotation=rotation_matrix(jnp.array([np.pi / 6])))
     along_x, along_y = lines("isa-tsr", scale=jnp.array([[0.2, 0.4]]), **turned)
@@ -108,6 +108,7 @@ def test_true_labels_take_the_colour_of_the_slot_that_overlaps_them_most():
     np.testing.assert_array_equal(pictures._matched(true, predicted), predicted)
 
 
+@pytest.mark.quick
 def test_a_curve_shows_the_metrics_by_step(tmp_path):
     records = [{"step": 10, "loss": 4.0}, {"step": 20, "loss": 2.0, "gradient_norm": 1.0}]
     records += [{"step": 20, "validation_fg_ari": 0.5, "validation_ari": 0.25}]

@@ -11,8 +11,6 @@ from training.step import make_optimiser
 
 from ..tiny import TINY
 
-pytestmark = pytest.mark.quick
-
 RECIPE = dataclasses.replace(TINY, steps=40, warmup_steps=10, learning_rate=0.3, clip_norm=2.0)
 
 
@@ -42,6 +40,7 @@ def test_gradients_are_clipped_by_their_global_norm():
     assert abs(same[1]["a"] - shorter[1]["a"]).max() > 1e-4  # those within the norm are left alone
 
 
+@pytest.mark.quick
 def test_the_learning_rate_rises_linearly_and_falls_as_a_cosine_to_zero():
     """Under a gradient that stays the same, every step of Adam is as long as its rate."""
     rates = -np.array([update["a"][0] for update in moves([{"a": [1.0]}] * 41)])
@@ -50,6 +49,7 @@ def test_the_learning_rate_rises_linearly_and_falls_as_a_cosine_to_zero():
     np.testing.assert_allclose(rates, np.where(step < 10, rising, falling), rtol=1e-4, atol=1e-6)
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize(("second", "length"), [(1.0, 1.0), (-1.0, -0.0526)])
 def test_momentum_is_adams(second, length):
     """β₁ = 0.9, β₂ = 0.999: after g and -g the corrected mean is (0.1 - 0.09) / 0.19 of g."""
