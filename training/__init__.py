@@ -1,5 +1,6 @@
-"""Training: recipes, loss, step and loop, and what a run leaves.
+"""Training: the commands, and what they are made of.
 
-Stands on `hub`, `isa_eqx` and `training.data`. The commands are `training.run`,
-`training.sweep` and `training.presets`; import from the modules.
+Directly here are `training.run`, `training.evaluate`, `training.probe`, `training.sweep`, the loop
+and its step; beside them, rooms with a door each: `data`, `presets`, `objective`, `evaluation`,
+`runs` and `distributed`. docs/architecture.md follows an image and a run through them.
 """
