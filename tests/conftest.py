@@ -183,8 +183,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
     """Of modules without a quick test, `-m quick` does not even import what they test."""
-    is_module = collection_path.name.startswith("test_") and collection_path.suffix == ".py"
-    if "quick" in config.option.markexpr and is_module:
+    only_quick = config.option.markexpr in ("quick", "(quick) and not slow")
+    if only_quick and collection_path.match("test_*.py"):
         return "mark.quick" not in collection_path.read_text() or None
     return None
 
