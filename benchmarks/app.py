@@ -8,6 +8,7 @@ import tyro
 
 from demo.app.panels import rendered_size, scene_panel
 from demo.app.studio import Studio
+from hub.common.terminal import resilient_output
 from training.runs import commit_hash, device_name
 
 NOT_TIMED = 3  # moves, of which the first compile
@@ -35,4 +36,5 @@ def main(model: str = "models/tetrominoes-isa-ts", moves: int = 57) -> None:
 
 
 if __name__ == "__main__":
-    tyro.cli(main, prog="python -m benchmarks.app")
+    with resilient_output():
+        tyro.cli(main, prog="python -m benchmarks.app")

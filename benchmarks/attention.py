@@ -4,6 +4,7 @@
 
 import sys
 
+from hub.common.terminal import resilient_output
 from training.config import TrainConfig
 
 from .arguments import Options, parse
@@ -23,8 +24,11 @@ def main(options: Options, config: TrainConfig) -> None:
 
 
 if __name__ == "__main__":
-    main(
-        *parse(
-            Options, "benchmarks.attention", "Slot attention's fast form against the direct one."
+    with resilient_output():
+        main(
+            *parse(
+                Options,
+                "benchmarks.attention",
+                "Slot attention's fast form against the direct one.",
+            )
         )
-    )

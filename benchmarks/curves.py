@@ -13,6 +13,7 @@ import tyro
 from matplotlib.figure import Figure
 from tyro.conf import Positional
 
+from hub.common.terminal import resilient_output
 from training.runs import save_plot
 
 COLOURS = {"float32": "#4c78a8", "bfloat16": "#f58518"}
@@ -75,4 +76,5 @@ def draw(runs: Sequence[dict[str, Any]], path: Path) -> None:
 
 
 if __name__ == "__main__":
-    tyro.cli(main, prog="python -m benchmarks.curves")
+    with resilient_output():
+        tyro.cli(main, prog="python -m benchmarks.curves")

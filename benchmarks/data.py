@@ -19,6 +19,7 @@ from typing import Any
 import jax
 import tyro
 
+from hub.common.terminal import resilient_output
 from hub.mirror import FolderTarget, mirror
 from hub.mirror.sources import tfrecord
 from training.data import Batches, Images, Place
@@ -185,11 +186,12 @@ def format_report(record: Mapping[str, Any]) -> str:
 
 
 if __name__ == "__main__":
-    main(
-        tyro.cli(
-            Options,
-            prog="python -m benchmarks.data",
-            description="From the releases to batches.",
-            config=(tyro.conf.FlagCreatePairsOff,),
+    with resilient_output():
+        main(
+            tyro.cli(
+                Options,
+                prog="python -m benchmarks.data",
+                description="From the releases to batches.",
+                config=(tyro.conf.FlagCreatePairsOff,),
+            )
         )
-    )

@@ -10,6 +10,7 @@ from collections.abc import Callable
 import numpy as np
 import tyro
 
+from hub.common.terminal import resilient_output
 from training.evaluation.scoring import BATCH, compare
 from training.runs import commit_hash, device_name
 
@@ -82,4 +83,5 @@ def in_a_loop(true: np.ndarray, pred: np.ndarray, slots: int) -> np.ndarray:
 
 
 if __name__ == "__main__":
-    tyro.cli(main, prog="python -m benchmarks.metrics")
+    with resilient_output():
+        tyro.cli(main, prog="python -m benchmarks.metrics")

@@ -16,6 +16,7 @@ import jax.random as jr
 import tyro
 from jaxtyping import Array, DTypeLike, Float, PRNGKeyArray
 
+from hub.common.terminal import resilient_output
 from isa_eqx import ISA, Frame
 from isa_eqx.symmetries import Symmetry
 from training.config import TrainConfig
@@ -144,4 +145,5 @@ def report(
 
 
 if __name__ == "__main__":
-    tyro.cli(main, prog="python -m benchmarks.sampling")
+    with resilient_output():
+        tyro.cli(main, prog="python -m benchmarks.sampling")

@@ -4,6 +4,7 @@
 
 import dataclasses
 
+from hub.common.terminal import resilient_output
 from training.config import TrainConfig
 
 from . import parts
@@ -39,4 +40,5 @@ def main(options: Step, config: TrainConfig) -> None:
 
 
 if __name__ == "__main__":
-    main(*parse(Step, "benchmarks.step", "A step of training, its parts, and its direct form."))
+    with resilient_output():
+        main(*parse(Step, "benchmarks.step", "A step of training, its parts, and its direct form."))

@@ -8,6 +8,7 @@ from tyro.conf import Positional
 
 from . import config_file
 from .common.errors import exit_with_message
+from .common.terminal import resilient_output
 from .pretrained import CONFIG, WEIGHTS, check_fingerprints
 from .upload import CARD, upload
 
@@ -71,4 +72,5 @@ def main(
 
 
 if __name__ == "__main__":
-    tyro.cli(main, prog="python -m hub.push", config=(tyro.conf.FlagCreatePairsOff,))
+    with resilient_output():
+        tyro.cli(main, prog="python -m hub.push", config=(tyro.conf.FlagCreatePairsOff,))

@@ -13,6 +13,7 @@ from jaxtyping import Float
 
 import hub
 from hub.common.errors import exit_with_message
+from hub.common.terminal import resilient_output
 from isa_eqx import ISA
 
 from .data import Scenes
@@ -110,4 +111,5 @@ def write(folder: Path, name: str, text: str) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    with resilient_output():
+        main()

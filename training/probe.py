@@ -8,6 +8,7 @@ from typing import Annotated
 import tyro
 
 from hub.common.errors import exit_with_message
+from hub.common.terminal import resilient_output
 from isa_eqx import ISA, check_choice
 
 from .data import DATASETS, Scenes, default_source, load, short_name, split_name
@@ -100,4 +101,5 @@ def describe(options: Options) -> str:
 
 
 if __name__ == "__main__":
-    main()
+    with resilient_output():
+        main()

@@ -15,6 +15,7 @@ from typing import Annotated, Any
 import tyro
 
 import hub
+from hub.common.terminal import resilient_output
 
 from .arguments import parse
 from .config import TrainConfig
@@ -138,4 +139,5 @@ def format_table(rows: Sequence[dict[str, Any]]) -> str:
 
 
 if __name__ == "__main__":
-    main()
+    with resilient_output():
+        main()

@@ -1,6 +1,9 @@
 """`python -m demo.app`."""
 
+from hub.common.terminal import resilient_output
+
 from .app import main
 
 if __name__ == "__main__":
-    main()
+    with resilient_output():
+        main()

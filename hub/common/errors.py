@@ -5,7 +5,10 @@ import json
 import re
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
+
+from .terminal import printable
 
 _LOG_IN = "log in with `hf auth login`, set HF_TOKEN, or pass a token that may"
 _TRANSIENT = 408, 409, 412, 425, 429  # and all from 500
@@ -17,7 +20,23 @@ def exit_with_message(*kinds: type[Exception]) -> Iterator[None]:
     try:
         yield
     except kinds as error:
-        sys.exit(f"error: {error}")
+        lines = "\n".join([f"error: {error}", *getattr(error, "__notes__", ())]).split("\n")
+        sys.exit("\n".join(map(printable, lines)))
+
+
+@contextlib.contextmanager
+def writing_to(path: Path, option: str) -> Iterator[None]:
+    """Turn an `OSError` of the block, other than of a connection, into a `ValueError`: that `path`
+    cannot be written to, and that the option names another one.
+    """
+    try:
+        yield
+    except ConnectionError:
+        raise
+    except OSError as error:
+        raise ValueError(
+            f"cannot write to {path} ({error.strerror or error}); name another with {option}."
+        ) from error
 
 
 @contextlib.contextmanager
@@ -47,12 +66,20 @@ def translate_hub_errors(what: str, absent: str) -> Iterator[None]:
         cause = error.__cause__
         if isinstance(error, RuntimeError) or (cause and str(error).startswith("Force download")):
             raise _explanation(cause or error, what, absent) from error
-        said = _in_a_line(error)
+        said = reason(error)
         raise ValueError(f"{said}." if what in said else f"{what}: {said}.") from error
     except OSError as error:
         if error.errno is not None:  # a full disk, a cache that is someone else's
             raise
-        raise ConnectionError(f"{what}: {_in_a_line(error)}; try again.") from error
+        raise ConnectionError(f"{what}: {reason(error)}; try again.") from error
+
+
+def reason(error: BaseException) -> str:
+    """Return what an error says, in a line without its full stop; or its type, if it is silent."""
+    said = str(error)
+    if isinstance(error, OSError) and error.strerror:
+        said = error.strerror + (f": {error.filename}" if error.filename else "")
+    return " ".join(said.split()).rstrip(".") or type(error).__name__
 
 
 def _explanation(error: BaseException, what: str, absent: str) -> Exception:
@@ -75,10 +102,10 @@ def _explanation(error: BaseException, what: str, absent: str) -> Exception:
         case errors.OfflineModeIsEnabled():
             return ConnectionError(f"{what}: HF_HUB_OFFLINE is set; unset it to go online.")
     if status in (401, 403):
-        return ValueError(f"{what}: the Hub refuses it ({_reason(error)}); {_LOG_IN} do this.")
+        return ValueError(f"{what}: the Hub refuses it ({_answer(error)}); {_LOG_IN} do this.")
     if status is None or status >= 500 or status in _TRANSIENT:
-        return ConnectionError(f"{what}: the Hub did not answer ({_reason(error)}); try again.")
-    return ValueError(f"{what}: the Hub refuses it ({_reason(error)}).")
+        return ConnectionError(f"{what}: the Hub did not answer ({_answer(error)}); try again.")
+    return ValueError(f"{what}: the Hub refuses it ({_answer(error)}).")
 
 
 def _not_cached(cause: BaseException | None, what: str, absent: str) -> Exception:
@@ -99,11 +126,7 @@ def _status(error: Any) -> int | None:
     return getattr(getattr(error, "response", None), "status_code", None)
 
 
-def _in_a_line(error: BaseException) -> str:
-    return " ".join(str(error).split()).rstrip(".")
-
-
-def _reason(error: Any) -> str:
+def _answer(error: Any) -> str:
     """Return the Hub's message, else the first line of the error, else its type."""
     said = " ".join((getattr(error, "server_message", None) or "").split()).rstrip(".")
     if said and "<" not in said:  # a page of something on the way

@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, TextIO
+from typing import Any
 
 from tqdm import tqdm
 
@@ -22,7 +22,7 @@ class ResilientStream:
         lost: That error, `None` if there was none.
     """
 
-    def __init__(self, stream: TextIO) -> None:
+    def __init__(self, stream: Any) -> None:
         self._stream = getattr(stream, "_stream", stream)
         self.lost: OSError | None = None
 
@@ -94,7 +94,8 @@ def progress_bar(**options: Any) -> tqdm:
     A terminal or a pipe that is gone never ends what the bar is of.
     """
     if sys.stderr is None:
-        return tqdm(disable=True, **options)
+        options["disable"] = True
+        return tqdm(**options)
     return tqdm(file=ResilientStream(sys.stderr), dynamic_ncols=True, **options)
 
 
@@ -108,9 +109,7 @@ def printable(name: object) -> str:
     """Return a name with all that is not printable escaped, as line breaks, or bytes that are no
     UTF-8: for sentences that a name of a stranger's could otherwise break, or forge.
     """
-    return "".join(
-        c if c.isprintable() else c.encode("unicode_escape").decode() for c in str(name)
-    )
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in str(name))
 
 
 def _made_resilient(name: str) -> ResilientStream:

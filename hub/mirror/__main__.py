@@ -8,6 +8,7 @@ from typing import Annotated
 import tyro
 from tyro.conf import Positional
 
+from ..common.terminal import resilient_output
 from .convert import mirror
 from .images import IMAGES, choose_images
 from .shards import PROCEDURAL
@@ -87,4 +88,5 @@ def _choose(
 
 
 if __name__ == "__main__":
-    tyro.cli(main, prog="python -m hub.mirror", config=(tyro.conf.FlagCreatePairsOff,))
+    with resilient_output():
+        tyro.cli(main, prog="python -m hub.mirror", config=(tyro.conf.FlagCreatePairsOff,))

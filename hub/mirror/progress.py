@@ -3,8 +3,7 @@
 import collections
 from collections.abc import Iterator
 
-from tqdm import tqdm
-
+from ..common.terminal import progress_bar
 from .sources import Record
 from .sources.rows import Row
 
@@ -27,7 +26,7 @@ class Progress:
     """
 
     def __init__(self, dataset: str, done: int) -> None:
-        self._bar = tqdm(initial=done, unit="row", dynamic_ncols=True, desc=dataset)
+        self._bar = progress_bar(initial=done, unit="row", desc=dataset)
         self._done = done
         self._first: float | None = None  # the part of the source that was behind the first record
         self.samples: dict[str, list[Row]] = collections.defaultdict(list)

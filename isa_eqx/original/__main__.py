@@ -1,6 +1,5 @@
 """Convert a released checkpoint: `python -m isa_eqx.original ckpt-0.flax clevr_isa_ts FOLDER`."""
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -8,6 +7,9 @@ import tyro
 from tyro.conf import Positional
 
 import hub
+from hub.common.errors import exit_with_message
+from hub.common.files import is_empty
+from hub.common.terminal import resilient_output
 
 from ..card import default_card
 from . import load
@@ -33,8 +35,8 @@ def main(
         name: The name of its folder there, which says what model it is.
         out: The folder to write, new or empty.
     """
-    try:
-        if out.exists() and (not out.is_dir() or any(out.iterdir())):
+    with exit_with_message(ValueError, OSError, ImportError):
+        if out.exists() and not (out.is_dir() and is_empty(out)):
             raise ValueError(f"{out} is not empty; name a new folder.")
         model = load(ckpt, name)
         with hub.atomic_file(out / "README.md") as temporary:
@@ -43,10 +45,9 @@ def main(
             )
             temporary.write_text(text, "utf-8", "backslashreplace")
         model.save_pretrained(out)
-    except (ValueError, OSError, ImportError) as error:
-        sys.exit(f"error: {error}")
     print(f'{name} is in {out}: ISA.from_pretrained("{out}")')
 
 
 if __name__ == "__main__":
-    tyro.cli(main, prog="python -m isa_eqx.original")
+    with resilient_output():
+        tyro.cli(main, prog="python -m isa_eqx.original")

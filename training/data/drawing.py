@@ -8,9 +8,9 @@ from typing import Any
 import jax
 import numpy as np
 from jaxtyping import Int
-from tqdm import tqdm
 
 from hub.common.prefetch import parallel_map
+from hub.common.terminal import progress_bar
 
 from .catalogue import Dataset, Size
 from .resize import Resize
@@ -41,10 +41,9 @@ def draw_scenes(spec: Dataset, split: str, size: Size, indices: Rows) -> Scenes:
 def draw_split(spec: Dataset, split: str, size: Size, count: int = HELD_OUT) -> Scenes:
     """Draw the first `count` scenes of a split; `size` as for `draw_scenes`."""
     chunks = _draw(spec, split, size, np.arange(count))
-    bar = tqdm(
-        total=count, desc=f"drawing {split}", unit="scene", leave=False, dynamic_ncols=True,
-        disable=count <= CHUNK,
-    )  # fmt: skip
+    bar = progress_bar(
+        total=count, desc=f"drawing {split}", unit="scene", leave=False, disable=count <= CHUNK
+    )
     parts = []
     with contextlib.closing(chunks), bar:
         for rows, scenes in chunks:

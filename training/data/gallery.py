@@ -10,6 +10,7 @@ from tyro.conf import Positional
 
 from hub import atomic_file
 from hub.common.errors import exit_with_message
+from hub.common.terminal import resilient_output
 
 from .catalogue import dataset
 from .palette import COLOURS, draw_axes
@@ -83,4 +84,5 @@ def main(
 
 
 if __name__ == "__main__":
-    tyro.cli(main, prog="python -m training.data.gallery")
+    with resilient_output():
+        tyro.cli(main, prog="python -m training.data.gallery")

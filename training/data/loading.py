@@ -9,9 +9,9 @@ from typing import TypeVar
 
 import numpy as np
 from jaxtyping import UInt8
-from tqdm import tqdm
 
 from hub.common.prefetch import parallel_map, prefetch
+from hub.common.terminal import progress_bar
 from hub.mirror import Row, decode_image, decode_labels
 
 from .catalogue import Dataset, Size, dataset
@@ -156,7 +156,7 @@ def _gathered(
     made = _decoded(decode, read_rows(mirror, split, max_rows, columns))
     arrays: tuple[np.ndarray, ...] = ()
     with contextlib.closing(made):
-        bar = tqdm(made, total=count, unit="row", desc=split, leave=False, dynamic_ncols=True)
+        bar = progress_bar(iterable=made, total=count, unit="row", desc=split, leave=False)
         for number, parts in enumerate(bar):
             if not arrays:
                 arrays = tuple(np.empty((count, *part.shape), part.dtype) for part in parts)

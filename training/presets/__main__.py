@@ -2,6 +2,7 @@
 
 import tyro
 
+from hub.common.terminal import resilient_output
 from isa_eqx import VARIANTS, original
 
 from . import PRESETS, command, describe, published_recipe
@@ -21,4 +22,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    tyro.cli(main, prog="python -m training.presets")
+    with resilient_output():
+        tyro.cli(main, prog="python -m training.presets")
