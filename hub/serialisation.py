@@ -1,6 +1,8 @@
 """Serialisation of pytrees: as arrays by name, and as a safetensors file."""
 
 import contextlib
+import os
+import re
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
@@ -75,9 +77,15 @@ def differences(tree: Any, arrays: Mapping[str, Any]) -> dict[str, str]:
 
 
 def save_tree(tree: Any, path: Path, metadata: dict[str, str] | None = None) -> None:
-    """Write a tree's arrays as a safetensors file, atomically."""
+    """Write a tree's arrays as a safetensors file, atomically. Raises an `OSError` if it cannot."""
     with atomic_file(path) as temporary:
-        safetensors.numpy.save_file(named_arrays(tree), temporary, metadata)
+        try:
+            safetensors.numpy.save_file(named_arrays(tree), temporary, metadata)
+        except safetensors.SafetensorError as error:
+            number = re.search(r"\(os error (\d+)\)", str(error))  # the only place that has it
+            if number is None:
+                raise
+            raise OSError(int(number[1]), os.strerror(int(number[1]))) from error
 
 
 def load_tree(

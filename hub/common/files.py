@@ -1,6 +1,7 @@
 """Files and folders that are written atomically, and locks on folders."""
 
 import contextlib
+import errno
 import os
 import shutil
 import tempfile
@@ -10,6 +11,8 @@ from pathlib import Path
 # Read once, as reading is writing, for all threads at once.
 _UMASK = os.umask(0)
 os.umask(_UMASK)
+# What a file system says that cannot do it; another error of a file is one of its contents.
+_NO_SYNC = errno.EINVAL, errno.ENOSYS, errno.ENOTSUP
 
 
 @contextlib.contextmanager
@@ -47,9 +50,11 @@ def atomic_folder(path: Path) -> Iterator[Path]:
         for file in temporary.iterdir():
             _sync(file)
         _sync(temporary)
-        if path.exists():
-            shutil.rmtree(path)
+        replaced = temporary.with_name(f"{temporary.name}.replaced")
+        if path.exists():  # and is deleted only when the new one is in its place
+            path.replace(replaced)
         temporary.replace(path)
+        shutil.rmtree(replaced, ignore_errors=True)
         _sync(path.parent)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
@@ -59,11 +64,14 @@ def atomic_folder(path: Path) -> Iterator[Path]:
 def lock_folder(path: Path) -> Iterator[None]:
     """Lock a folder against other processes. Raises a `ValueError` if another one has locked it.
 
-    The operating system releases the lock however the process ends. Some network disks have no
-    locks; there nothing is locked.
+    The operating system releases the lock however the process ends. Windows and some network disks
+    have no locks; there nothing is locked.
     """
-    import fcntl  # which Windows has not
-
+    try:
+        import fcntl
+    except ModuleNotFoundError:
+        yield
+        return
     descriptor = os.open(path, os.O_RDONLY)
     try:
         try:
@@ -79,6 +87,12 @@ def lock_folder(path: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
+def is_empty(folder: Path) -> bool:
+    """Return whether a folder holds nothing but what file managers leave, and hidden files."""
+    left = "Thumbs.db", "desktop.ini"
+    return all(path.name.startswith(".") or path.name in left for path in folder.iterdir())
+
+
 def remove_temporary_files(folder: Path, *names: str) -> None:
     """Delete what a killed `atomic_file` left of files of these names, which may be patterns."""
     for name in names:
@@ -87,8 +101,19 @@ def remove_temporary_files(folder: Path, *names: str) -> None:
 
 
 def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
+    """Wait until a file, or the entries of a folder, would survive a loss of power.
+
+    Network file systems, FUSE and Windows cannot do it with folders, some not with files either:
+    what is written there is no worse for it.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY)
+    except PermissionError:  # as of folders on Windows, or under a umask that hides them
+        return
     try:
         os.fsync(descriptor)
+    except OSError as error:
+        if not path.is_dir() and error.errno not in _NO_SYNC:
+            raise
     finally:
         os.close(descriptor)
