@@ -2,7 +2,6 @@
 
 import dataclasses
 import math
-import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated
@@ -13,6 +12,8 @@ import tyro
 from PIL import Image
 
 import hub
+from hub.common.errors import exit_with_message, writing_to
+from hub.common.terminal import resilient_output
 from isa_eqx import ISA, Frame
 
 from . import paths
@@ -64,16 +65,13 @@ class Move:
 def main(words: Sequence[str] | None = None) -> None:
     """Write the animation, and print which slot is what."""
     options = tyro.cli(Move, args=words, prog="python -m demo.move")
-    try:
+    with exit_with_message(ValueError, OSError):
         check(options)
         model = ISA.from_pretrained(options.model)
         paths.check_fields(model, path_of(options), options.scale, options.rotate)
-        with hub.atomic_file(options.out) as temporary:
-            temporary.write_bytes(animate(model, options))
-    except (ValueError, ConnectionError) as error:
-        sys.exit(f"error: {error}")
-    except OSError as error:
-        sys.exit(f"error: cannot write {options.out} ({error.strerror}); name another --out.")
+        animation = animate(model, options)
+        with writing_to(options.out, "--out"), hub.atomic_file(options.out) as temporary:
+            temporary.write_bytes(animation)
     print(f"In {options.out}")
 
 
@@ -144,4 +142,5 @@ def sheet(model: ISA, scene: Scene, frames: Frame, rows: list[list[Panel]]) -> I
 
 
 if __name__ == "__main__":
-    main()
+    with resilient_output():
+        main()

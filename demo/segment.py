@@ -13,6 +13,9 @@ import tyro
 from PIL import Image
 
 import hub
+from hub.common.errors import exit_with_message, writing_to
+from hub.common.files import is_empty
+from hub.common.terminal import printable, resilient_output
 from isa_eqx import ISA, Output
 
 from .coco import CATEGORY, annotations
@@ -47,24 +50,21 @@ class Segment:
 def main(words: Sequence[str] | None = None) -> None:
     """Segment photos, a line each. The exit status is 1 if one could not be read."""
     options = tyro.cli(Segment, args=words, prog="python -m demo.segment")
-    try:
+    with exit_with_message(ValueError, OSError):
         check_empty(options.out, "--out")
         check_seed(options.seed)
         if not options.photos:
             raise ValueError("name at least one photo.")
         model = ISA.from_pretrained(options.model)
-        failed = segment(model, options)
-    except (ValueError, ConnectionError) as error:
-        sys.exit(f"error: {error}")
-    except OSError as error:
-        sys.exit(f"error: cannot write to {options.out} ({error.strerror}); name another --out.")
+        with writing_to(options.out, "--out"):
+            failed = segment(model, options)
     if failed:
         sys.exit(f"{failed} of {len(options.photos)} could not be segmented.")
 
 
 def check_empty(folder: Path, option: str) -> None:
     """Raise a `ValueError` that names the option if the folder is none, or holds anything."""
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+    if folder.exists() and not (folder.is_dir() and is_empty(folder)):
         raise ValueError(f"{folder} is not empty; name a new folder with {option}.")
 
 
@@ -73,26 +73,28 @@ def segment(model: ISA, options: Segment) -> int:
     content: dict[str, Any] = dict(images=[], annotations=[], categories=[CATEGORY])
     failed, slots = 0, model.config.num_slots
     names = unique_names(options.photos)
-    for number, (path, name) in enumerate(zip(options.photos, names, strict=True)):
-        try:
-            photo = Photo.read(path, model)
-        except ValueError as error:
-            print(error, file=sys.stderr)
-            failed += 1
-            continue
-        out = explain(model, photo.seen(model), np.uint32(options.seed))
-        labels = photo.label_map(out.masks)
-        height, width = labels.shape
-        about = dict(file_name=path, height=height, width=width, labels=f"{name}_labels.png")
-        content["images"].append(dict(id=number) | about)
-        first = len(content["annotations"])
-        content["annotations"] += annotations(labels, slots, number, first + 1)
-        write(options.out, name, photo, labels, out)
-        found = len(content["annotations"]) - first
-        print(f"{path}: {found} of {slots} slots in {options.out / name}_labels.png")
-    if content["images"]:
-        with hub.atomic_file(options.out / COCO) as temporary:
-            temporary.write_text(json.dumps(content), "utf-8", "backslashreplace")
+    try:
+        for number, (path, name) in enumerate(zip(options.photos, names, strict=True)):
+            try:
+                photo = Photo.read(path, model)
+            except ValueError as error:
+                print(printable(error), file=sys.stderr)
+                failed += 1
+                continue
+            out = explain(model, photo.seen(model), np.uint32(options.seed))
+            labels = photo.label_map(out.masks)
+            height, width = labels.shape
+            write(options.out, name, photo, labels, out)
+            about = dict(file_name=path, height=height, width=width, labels=f"{name}_labels.png")
+            content["images"].append(dict(id=number) | about)
+            found = annotations(labels, slots, number, len(content["annotations"]) + 1)
+            content["annotations"] += found
+            place = printable(options.out / f"{name}_labels.png")
+            print(f"{printable(path)}: {len(found)} of {slots} slots in {place}")
+    finally:  # also of those that are done when it is stopped
+        if content["images"]:
+            with hub.atomic_file(options.out / COCO) as temporary:
+                temporary.write_text(json.dumps(content), "utf-8", "backslashreplace")
     return failed
 
 
@@ -127,4 +129,5 @@ def unique_names(paths: Sequence[str]) -> list[str]:
 
 
 if __name__ == "__main__":
-    main()
+    with resilient_output():
+        main()

@@ -4,7 +4,6 @@ import dataclasses
 import json
 import os
 import shutil
-import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -14,6 +13,8 @@ import tyro
 
 import hub
 from hub.card import with_loading_line
+from hub.common.errors import exit_with_message, writing_to
+from hub.common.terminal import resilient_output
 from hub.push import shared_files
 from hub.remote import validate_repo_id
 from hub.upload import CARD, upload
@@ -61,12 +62,8 @@ class Space:
 def main(words: Sequence[str] | None = None) -> None:
     """Write or push the Space, and print where it is."""
     options = tyro.cli(Space, args=words, prog="python -m demo.space")
-    try:
+    with exit_with_message(ValueError, OSError):
         print(publish(options))
-    except (ValueError, ConnectionError) as error:
-        sys.exit(f"error: {error}")
-    except OSError as error:
-        sys.exit(f"error: cannot write to {options.to} ({error.strerror}); name another --to.")
 
 
 def publish(options: Space) -> str:
@@ -79,7 +76,7 @@ def publish(options: Space) -> str:
         if options.private:
             raise ValueError(f"--private is for a repo of the Hub; {options.to} is a folder.")
         check_empty(Path(options.to), "--to")
-        with hub.atomic_folder(Path(options.to)) as folder:
+        with writing_to(Path(options.to), "--to"), hub.atomic_folder(Path(options.to)) as folder:
             write(folder, options)
         return f"In {options.to}: to try it, run python app.py there."
     with tempfile.TemporaryDirectory() as folder:
@@ -122,4 +119,5 @@ def write(folder: Path, options: Space) -> Mapping[str, Path]:
 
 
 if __name__ == "__main__":
-    main()
+    with resilient_output():
+        main()
