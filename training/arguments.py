@@ -4,6 +4,7 @@ Options and their help are made from the two dataclasses, and the defaults are t
 """
 
 import argparse
+import contextlib
 import dataclasses
 import itertools
 import shlex
@@ -13,6 +14,7 @@ from typing import Any
 
 import tyro
 
+from hub.common.errors import exit_with_message
 from isa_eqx import ISAConfig
 
 from .config import TrainConfig
@@ -39,11 +41,9 @@ def parse(words: Sequence[str] | None = None) -> Arguments:
     chosen = _chosen(words)
     if "dataset" not in chosen and not {"-h", "--help"} & set(words):
         sys.exit(f"error: --dataset is missing; valid ones are {', '.join(DATASETS)}.")
-    try:
+    with exit_with_message(ValueError):
         _set_up_devices(*_early_options(words))
         usual = preset(**{"dataset": "tetrominoes", "name": "auto", **chosen})
-    except ValueError as error:
-        sys.exit(f"error: {error}")
     arguments = tyro.cli(
         Arguments,
         args=words,
@@ -57,11 +57,17 @@ def parse(words: Sequence[str] | None = None) -> Arguments:
 
 
 def _completed(words: Sequence[str]) -> list[str]:
-    """Return the words with `--resume` alone as `--resume yes`, and `64,64` as `64 64`."""
+    """Return the words with `--resume` alone as `--resume yes`, and several values as several
+    words: `--image-size 64 64`, for `--image-size 64,64`, `--image_size=64,64` and the like.
+    """
     found: list[str] = []
     for word, following in itertools.pairwise([*words, "--"]):
+        option, equals, values = word.partition("=")
+        option = option.replace("_", "-")
         if found and found[-1] in _SEVERAL:
             found += word.split(",")
+        elif option in _SEVERAL:
+            found += [option, *(values.split(",") if equals else [])]
         else:
             found += [word, "yes"] if word == "--resume" and following.startswith("-") else [word]
     return found
@@ -106,9 +112,8 @@ def _chosen(words: Sequence[str]) -> dict[str, Any]:
     chosen = {name: value for name, value in vars(found).items() if value is not None}
     if "preset" in chosen:
         chosen["name"] = chosen.pop("preset")
-    steps = chosen.pop("steps", "")
-    if steps.isdecimal():  # if it is no number, tyro says so
-        chosen["steps"] = int(steps)
+    with contextlib.suppress(ValueError):  # if it is no number, tyro says so
+        chosen["steps"] = int(chosen.pop("steps", ""))
     return chosen
 
 

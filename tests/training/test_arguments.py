@@ -11,6 +11,7 @@ from training.arguments import parse, resume_command
 from training.config import TrainConfig
 from training.presets import PRESETS, preset
 from training.presets.command_line import command, options
+from training.runs.prepare import explain_quick
 
 pytestmark = pytest.mark.quick
 
@@ -155,3 +156,25 @@ def test_a_wrong_value_is_said(capsys, words, said):
 def test_an_unknown_name_is_answered_with_the_nearest(words, said):
     with pytest.raises(SystemExit, match=f"error: {said}"):
         recipe(words)
+
+
+@pytest.mark.parametrize("form", ["--{0} {1} {2}", "--{0} {1},{2}", "--{0}={1},{2}"])
+@pytest.mark.parametrize("spell", [str, lambda name: name.replace("_", "-")])
+def test_several_values_are_read_however_they_are_written(form, spell):
+    values = dict(image_size=(48, 96), encoder_channels=(3, 4), encoder_strides=(2, 2))
+    words = [form.format(spell(name), *each) for name, each in values.items()]
+    found = recipe(f"--dataset clevr --preset quick {' '.join(words)}").model
+    assert {name: getattr(found, name) for name in values} == values
+
+
+@pytest.mark.parametrize("steps", ["2000", "2_000", "+2000"])
+def test_a_preset_knows_the_number_of_steps_however_it_is_written(steps):
+    words = "--dataset tetrominoes --preset quick --steps"
+    assert recipe(f"{words} {steps}") == preset("tetrominoes", name="quick", steps=2000)
+
+
+def test_the_command_for_the_published_recipe_can_be_pasted(capsys):
+    data = "[v1] my photos"
+    explain_quick(preset("images", name="quick", data=data))
+    line = capsys.readouterr().out.splitlines()[-1]
+    assert parse(shlex.split(line.partition("training.run ")[2])).recipe.data == data
