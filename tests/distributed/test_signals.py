@@ -1,0 +1,53 @@
+"""A signal that asks a program to stop waits until the program is ready for it."""
+
+import os
+import signal
+import threading
+
+import pytest
+
+from training.distributed import defer_signals, exit_status
+from training.distributed.signals import NAMES, STOPPING
+
+pytestmark = pytest.mark.quick
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_it_is_deferred_and_told_and_then_as_it_was(name):
+    number, before = signal.Signals[name], signal.getsignal(signal.Signals[name])
+    with defer_signals() as interrupted:
+        assert interrupted() == 0
+        os.kill(os.getpid(), number)
+        assert interrupted() == number
+        assert signal.getsignal(number) == signal.SIG_DFL  # the next one ends the program
+    assert signal.getsignal(number) == before
+
+
+def test_a_program_that_outlives_its_terminal_is_not_stopped_as_that_is_closed():
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as `nohup` does
+    try:
+        with defer_signals() as interrupted:
+            os.kill(os.getpid(), signal.SIGHUP)
+            assert interrupted() == 0
+        assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+def test_in_a_thread_nothing_is_deferred():
+    told, before = [], [signal.getsignal(number) for number in STOPPING]
+
+    def use():
+        with defer_signals() as interrupted:
+            told.append(interrupted())
+
+    thread = threading.Thread(target=use)
+    thread.start()
+    thread.join()
+    assert told == [0] and before == [signal.getsignal(number) for number in STOPPING]
+
+
+def test_a_scheduler_may_start_it_again_but_not_where_a_person_has_ended_it():
+    codes = {name: exit_status(signal.Signals[name]) for name in NAMES}
+    again = {"SIGTERM", "SIGUSR1", "SIGUSR2", "SIGXCPU"}
+    assert codes == {"SIGINT": 130, "SIGHUP": 129} | dict.fromkeys(again, 75)
