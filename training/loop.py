@@ -1,18 +1,21 @@
 """The training loop: batch → step → log, evaluate, save."""
 
+import contextlib
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from jax.sharding import Mesh
 from tqdm import tqdm
+
+from hub.common.terminal import progress_bar, say
 
 from .arguments import resume_command
 from .data import Batches, Scenes
 from .distributed import agree, defer_signals, exit_status, is_main, replicate
 from .ensemble import Models
 from .evaluation import METRICS, evaluate, warning
-from .runs import Run, flush
+from .runs import NonFiniteError, Run, flush, last_step
 
 LOG_EVERY = 50  # steps
 QUICK_LOOK = 200  # validation images scored while training; at the end, all of them
@@ -31,7 +34,8 @@ def train(
 
     Every 50 steps, their metrics are logged. Every `eval_every` steps, and after the last, 200
     validation images are scored and a checkpoint is saved. If a signal asks any host to stop, a
-    checkpoint is saved and the program ends.
+    checkpoint is saved and the program ends. If an error ends the loop, whatever it is of, the last
+    state that is whole is saved before it is raised.
 
     If one of several diverges, the others go on. One that is alone raises a `NonFiniteError`.
 
@@ -41,20 +45,13 @@ def train(
     """
     steps, look, shown = runs[0].config.steps, validation[:QUICK_LOOK], {}
     runs, asked_to_stop = list(runs), agree(mesh)
-    bar = tqdm(
-        desc="compiling", total=steps, initial=first, unit="step", dynamic_ncols=True,
-        disable=not is_main(),
-    )  # fmt: skip
-    with defer_signals() as interrupted, bar:
+    bar = progress_bar(
+        desc="compiling", total=steps, initial=first, unit="step", disable=not is_main()
+    )
+    with defer_signals() as interrupted, bar, _saving_what_is_there(models, runs, bar):
         for step in range(first + 1, steps + 1):
             start = time.monotonic()
-            try:
-                images = next(training_set)
-            except (ConnectionError, ValueError):  # of what is streamed
-                if step > first + 1:
-                    _save(models, runs)
-                    _say_where_it_is_saved(step - 1, runs, bar)
-                raise
+            images = next(training_set)
             waited = time.monotonic() - start
             measured = models.step(images)
             for run in runs:
@@ -63,12 +60,12 @@ def train(
             bar.update()
             due, stop = step % eval_every == 0 or step == steps, asked_to_stop(interrupted())
             if due or stop or step % LOG_EVERY == 0:
-                runs, losses = flush(runs)
+                runs[:], losses = flush(runs)
                 if not runs:
                     break
                 shown["loss"] = _range(losses, ".1f")
             if due:
-                shown |= _look(models, runs, step, mesh, look, bar)
+                shown |= _look(models, runs, step, mesh, look)
             bar.set_postfix(shown, refresh=False)
             if due or stop:
                 _save(models, runs)
@@ -80,8 +77,24 @@ def train(
     return runs
 
 
+@contextlib.contextmanager
+def _saving_what_is_there(models: Models, runs: Sequence[Run], bar: tqdm) -> Iterator[None]:
+    """Save the state that an error in the block leaves, if it is newer than the last checkpoint."""
+    try:
+        yield
+    except NonFiniteError:
+        raise
+    except Exception:
+        with contextlib.suppress(Exception):  # the first one is the cause
+            step = int(models.state(runs[0].place).step)
+            if is_main() and step != last_step(runs[0].folder):
+                _save(models, runs)
+                _say_where_it_is_saved(step, runs, bar)
+        raise
+
+
 def _look(
-    models: Models, runs: Sequence[Run], step: int, mesh: Mesh, look: Scenes, bar: tqdm
+    models: Models, runs: Sequence[Run], step: int, mesh: Mesh, look: Scenes
 ) -> dict[str, str]:
     """Score the models, log it, and return what the bar shows: FG-ARI, or MSE without labels."""
     found, metric = [], "mse" if look.labels is None else "fg_ari"
@@ -93,7 +106,7 @@ def _look(
         # In the first half of a run, slots may not bind yet.
         if is_main() and 2 * step >= run.config.steps and (said := warning(use)):
             which = f", seed {run.config.seed}" if len(runs) > 1 else ""
-            bar.write(f"Step {step}{which}: {said}", file=sys.stderr)
+            say(f"Step {step}{which}: {said}")
     return {METRICS[metric]: _range(found, ".3f")}
 
 

@@ -1,27 +1,37 @@
 """Train a model, or several seeds: `python -m training.run --dataset tetrominoes`."""
 
 import contextlib
+import signal
 import sys
 from collections.abc import Sequence
 
 from jax.sharding import Mesh
 
 from hub.common.errors import exit_with_message
+from hub.common.terminal import resilient_output
 
 from .arguments import parse, resume_command
 from .data import describe_data, load, split_name, stream_batches
-from .distributed import all_devices, exit_if_one_is_lost, is_main, make_mesh, replicate
+from .distributed import (
+    all_devices,
+    exit_if_one_is_lost,
+    exit_status,
+    is_main,
+    make_mesh,
+    replicate,
+)
 from .ensemble import Ensemble, Single
 from .loop import train
 from .options import Arguments
 from .runs import (
     NonFiniteError,
     Plan,
+    check_tracker,
     clear_divergence,
     first_states,
     folder,
     has_diverged,
-    library_of,
+    lock_folders,
     make_tracker,
     open_runs,
     plan,
@@ -37,21 +47,12 @@ from .step import TrainState
 
 def main(arguments: Arguments) -> None:
     """Plan, train, report, share. A user's mistake ends the program with one sentence."""
-    with exit_with_message(ValueError, OSError):
+    with exit_with_message(NonFiniteError, ValueError, OSError):
         mesh = check_machine(arguments)  # before a folder is created that nothing would fill
         planned = plan(arguments)
         announce(arguments, planned)
-        plans = to_train(planned, arguments.alone)
-        states, seconds = first_states(plans)
-    lost = f"Then continue, on every host:\n  {resume_command()}"
-    with exit_with_message(NonFiniteError, ValueError, OSError), exit_if_one_is_lost(lost):
-        if plans:
-            train_and_report(arguments, plans, states, seconds, mesh)
-        if not arguments.alone:
-            scores = {one.config.seed: scores_of(one.folder) for one in planned}
-            summarise(folder(arguments), scores)
-        elif is_main():  # also if it was one of several that had diverged
-            clear_divergence(plans[0].folder)
+        with lock_folders(planned):
+            train_planned(arguments, planned, mesh)
     for one in planned:
         if one.repo and is_main() and not has_diverged(one.folder):
             share(one.folder, one.repo)
@@ -62,13 +63,31 @@ def main(arguments: Arguments) -> None:
 def check_machine(arguments: Arguments) -> Mesh:
     """Return the devices to train on.
 
-    Raises a `ValueError` if a batch cannot be split between them, or if the tracker's library is
-    not installed.
+    Raises a `ValueError` if a batch cannot be split between them, or if the tracker is not
+    installed, or not logged in.
     """
     mesh = make_mesh(arguments.recipe) if arguments.alone else all_devices()
     if arguments.output.tracker is not None and is_main():
-        library_of(arguments.output.tracker)
+        check_tracker(arguments.output.tracker)
     return mesh
+
+
+def train_planned(arguments: Arguments, planned: Sequence[Plan], mesh: Mesh) -> None:
+    """Train and report the runs that are not over, and sum up those of several seeds."""
+    plans = to_train(planned, arguments.alone)
+    states, seconds = first_states(plans)
+    with exit_if_one_is_lost(f"Then continue, on every host:\n  {resume_command()}"):
+        try:
+            if plans:
+                train_and_report(arguments, plans, states, seconds, mesh)
+            if not arguments.alone:
+                scores = {one.config.seed: scores_of(one.folder) for one in planned}
+                summarise(folder(arguments), scores)
+            elif is_main():  # also if it was one of several that had diverged
+                clear_divergence(plans[0].folder)
+        except KeyboardInterrupt:  # before the first step, or after the last
+            print(f"\nStopped. Continue with:\n  {resume_command()}")
+            sys.exit(exit_status(signal.SIGINT))
 
 
 def announce(arguments: Arguments, planned: Sequence[Plan]) -> None:
@@ -111,4 +130,5 @@ def train_and_report(
 
 
 if __name__ == "__main__":
-    main(parse())
+    with resilient_output():
+        main(parse())

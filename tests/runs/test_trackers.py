@@ -2,6 +2,7 @@
 
 import json
 import os
+import subprocess
 import sys
 from types import ModuleType
 from typing import Any
@@ -10,7 +11,8 @@ from unittest import mock
 import pytest
 
 from training.runs.log import Log
-from training.runs.trackers import TRACKERS, make_tracker, with_prefix
+from training.runs.trackers import TRACKERS
+from training.runs.tracking import check_tracker, make_tracker, with_prefix
 
 pytestmark = pytest.mark.quick
 
@@ -25,7 +27,7 @@ def run(tmp_path):
 def library(monkeypatch):
     """In place of each tracker's."""
     module: Any = ModuleType("library")
-    for function in ("SummaryWriter", "init", "log", "finish"):
+    for function in ("SummaryWriter", "init", "login", "log", "finish"):
         setattr(module, function, mock.MagicMock())
     for name, _ in TRACKERS.values():
         monkeypatch.setitem(sys.modules, name, module)
@@ -61,6 +63,57 @@ def test_a_tracker_gets_every_line_of_the_log(run, library, name):
         assert calls == [({"loss": 2.0}, 21), ({"loss": 1.0, "fg_ari": 0.5}, 22)]
         assert library.init.call_args.kwargs["config"] == {"seed": 3}
         sent.finish.assert_called_once()
+
+
+@pytest.fixture
+def service(library):
+    """A process that the library sends metrics to, as some do."""
+    process = subprocess.Popen(["cat"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, bufsize=0)
+
+    def log(metrics, step):
+        process.stdin.write(f"{step} {metrics}\n".encode())
+
+    library.init.return_value.log = log
+    yield process
+    process.kill()
+    process.communicate()
+
+
+def test_a_run_goes_on_when_the_service_of_its_tracker_dies(run, service, capsys):
+    tracker = make_tracker("wandb", run, {}, 0)
+    log = Log(run / "metrics.jsonl", 0, 0.0, [with_prefix(tracker, "seed0/")])
+    log.write(1, {"loss": 1.0})
+    service.kill()
+    service.wait()
+    for step in (2, 3):
+        log.write(step, {"loss": 1.0})
+    tracker.finish()
+    assert capsys.readouterr().err == (
+        "warning: the tracker wandb has failed (Broken pipe). It gets no more of this "
+        "run, which goes on; metrics.jsonl has everything.\n"
+    )
+    lines = (run / "metrics.jsonl").read_text().splitlines()
+    assert [json.loads(line)["step"] for line in lines] == [1, 2, 3]
+
+
+class UsageError(Exception):
+    """As libraries of trackers raise, of no kind of Python's own."""
+
+
+@pytest.mark.parametrize(("name", "begins"), [("wandb", "login"), ("trackio", "init")])
+def test_a_tracker_that_cannot_be_started_is_named(run, library, monkeypatch, name, begins):
+    monkeypatch.delenv("WANDB_MODE", raising=False)
+    getattr(library, begins).side_effect = UsageError("No API key configured.")
+    with pytest.raises(ValueError, match=rf"--tracker {name} cannot be started \(No API key con"):
+        check_tracker(name)
+        make_tracker(name, run, {}, 0)
+
+
+def test_nobody_has_to_log_in_where_nothing_is_sent(library, monkeypatch):
+    library.login.side_effect = UsageError
+    monkeypatch.setenv("WANDB_MODE", "offline")
+    for name in TRACKERS:
+        check_tracker(name)
 
 
 def test_several_seeds_share_a_tracker_under_their_names(run, library):

@@ -274,11 +274,13 @@ def test_to_resume_or_start_does_what_can_be_done(tmp_path):
 
     config, run, resumed = planned("--resume", "auto")
     assert not resumed and [file.name for file in run.iterdir()] == ["train.json"]
+    (run / ".DS_Store").touch()
     assert planned("--resume", "auto") == (config, run, False)
-    with pytest.raises(ValueError, match="is not empty; continue the run in it"):
-        planned()
+    assert planned() == (config, run, False)
     checkpoint.save(run, initial_state(config), config, 0.0)
     assert planned("--resume", "auto") == (config, run, True)
+    with pytest.raises(ValueError, match="is not empty; continue the run in it"):
+        planned()
     shutil.rmtree(run / "checkpoints")
     (run / "thesis.txt").write_text("mine")
     with pytest.raises(ValueError, match="is not empty; continue the run in it"):

@@ -6,11 +6,13 @@ Stands on all the rooms that a run is made of. A run begins in `prepare.py` and 
 """
 
 from .card import title as title
+from .checkpoint import last_step as last_step
 from .log import NonFiniteError as NonFiniteError
 from .pictures import draw_samples as draw_samples
 from .pictures import draw_sweep as draw_sweep
 from .pictures import save_plot as save_plot
 from .prepare import Plan as Plan
+from .prepare import lock_folders as lock_folders
 from .prepare import plan as plan
 from .provenance import commit_hash as commit_hash
 from .provenance import device_name as device_name
@@ -30,5 +32,5 @@ from .summary import BOUND as BOUND
 from .summary import is_over as is_over
 from .summary import scores_of as scores_of
 from .summary import summarise as summarise
-from .trackers import library_of as library_of
-from .trackers import make_tracker as make_tracker
+from .tracking import check_tracker as check_tracker
+from .tracking import make_tracker as make_tracker

@@ -10,6 +10,8 @@ import jax
 import numpy as np
 
 import hub
+from hub.common.errors import reason
+from hub.common.terminal import say
 
 from ..distributed import is_main
 from .trackers import Tracker
@@ -22,8 +24,9 @@ class NonFiniteError(RuntimeError):
 class Log:
     """Writes `metrics.jsonl`: metrics with their step and the seconds of training so far.
 
-    A resumed run drops the lines after its checkpoint, and its clock continues from there. On
-    several hosts, only host 0 writes.
+    A resumed run drops the lines after its checkpoint, and its clock continues from there. Lines
+    that cannot be written, as on a full disk, are kept to be written with the next ones. On several
+    hosts, only host 0 writes.
 
     - `trackers`: other places that the same metrics go to.
     """
@@ -32,10 +35,10 @@ class Log:
         self._path, self._start = path, time.monotonic() - seconds
         self._trackers = trackers
         self._steps: list[Mapping[str, SupportsFloat]] = []
-        self._first = step + 1
+        self._first, self._unwritten = step + 1, b""
         self._since, self._waited = time.monotonic(), 0.0
         if is_main():
-            lines = path.read_text().splitlines() if path.exists() else []
+            lines = path.read_text(errors="replace").splitlines() if path.exists() else []
             kept = [line for line in lines if _step(line) <= step]
             with hub.atomic_file(path) as temporary:
                 temporary.write_text("".join(f"{line}\n" for line in kept))
@@ -83,16 +86,36 @@ class Log:
         return means
 
     def write(self, step: int, metrics: Mapping[str, float]) -> None:
-        """Append a line."""
+        """Append a line, if the disk takes it."""
         if is_main():
             seconds = round(self.seconds, 2)
             record = {"step": step, "seconds": seconds, **metrics}
-            with self._path.open("a") as file:
-                file.write(json.dumps(record) + "\n")
+            had_all, line = not self._unwritten, json.dumps(record) + "\n"
+            self._unwritten += line.encode()
+            try:
+                self.settle()
+            except OSError as error:
+                if had_all:
+                    said = f"{self._path} cannot be written ({reason(error)}); its lines wait."
+                    say(f"warning: {said}")
             for tracker in self._trackers:
                 tracker.log(step, metrics)
         # What is between an evaluation and the next step is not the time of steps.
         self._since, self._waited = time.monotonic(), 0.0
+
+    def settle(self) -> None:
+        """Write the lines that wait, all of them or none. Raises an `OSError` if it cannot."""
+        if not self._unwritten:
+            return
+        with self._path.open("ab", buffering=0) as file:
+            end, rest = file.tell(), self._unwritten
+            try:
+                while rest:
+                    rest = rest[file.write(rest) :]
+            except OSError:
+                file.truncate(end)
+                raise
+        self._unwritten = b""
 
 
 def _peak_memory() -> dict[str, float]:

@@ -1,12 +1,16 @@
 """What a command asks for, as runs to come, in folders that are theirs."""
 
+import contextlib
 import dataclasses
 import json
-from collections.abc import Sequence
+import shlex
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import hub
+from hub.common.errors import writing_to
+from hub.common.files import is_empty, lock_folder
 
 from ..config import TrainConfig
 from ..data import dataset, resolve
@@ -41,6 +45,24 @@ def plan(arguments: Arguments) -> list[Plan]:
     ]
 
 
+@contextlib.contextmanager
+def lock_folders(planned: Sequence[Plan]) -> Iterator[None]:
+    """Keep other programs from the folders of the runs, as long as the block lasts.
+
+    Raises a `ValueError`, on every host, if one is at work in any of them.
+    """
+    with contextlib.ExitStack() as held:
+
+        def lock() -> str:
+            for one in planned:
+                if one.folder.is_dir():  # else there is nothing to resume in it
+                    held.enter_context(lock_folder(one.folder))
+            return ""
+
+        on_main(lock)
+        yield
+
+
 def _prepared(runs: Sequence[Arguments]) -> list[Any]:
     """Prepare the runs, and return of each its folder, whether it is resumed, and what the other
     hosts do not know of its recipe: what was found out about data and initial weights.
@@ -61,7 +83,7 @@ def _prepared(runs: Sequence[Arguments]) -> list[Any]:
 def explain_quick(config: TrainConfig) -> None:
     """Print what the preset `quick` is, and the command for the published one, if it is chosen."""
     if config.preset == "quick":
-        own = f" --data {config.data}" if dataset(config.dataset).own else ""
+        own = f" --data {shlex.quote(config.data)}" if dataset(config.dataset).own else ""
         print(
             "The preset quick is a small model on a large training set, for a CPU.\n"
             "The published recipe, days on a CPU:  python -m training.run "
@@ -95,32 +117,30 @@ def is_resumed(arguments: Arguments) -> bool:
 
 
 def check_folder(arguments: Arguments) -> None:
-    """Raise a `ValueError` if a new run would find files of another kind in its folder.
-
-    Those of a run that ended before its first checkpoint are none to `--resume auto`.
+    """Raise a `ValueError` if a new run would find anything in its folder, other than what a run
+    leaves that ended before its first checkpoint.
     """
-    run, again = folder(arguments), arguments.output.resume == "auto"
-    early = {"train.json", "checkpoints"} if again else set()
-    taken = run.exists() and (not run.is_dir() or {file.name for file in run.iterdir()} - early)
-    if taken and not is_resumed(arguments):
+    run = folder(arguments)
+    free = not run.exists() or (run.is_dir() and (is_empty(run) or _has_not_begun(run)))
+    if not free and not is_resumed(arguments):
         raise ValueError(
             f"{run} is not empty; continue the run in it with --resume, or name another folder "
             "with --out."
         )
 
 
+def _has_not_begun(run: Path) -> bool:
+    names = {path.name for path in run.iterdir() if not path.name.startswith(".")}
+    return names <= {"train.json", "checkpoints"} and not checkpoint.list_checkpoints(run)
+
+
 def begin(run: Path, config: TrainConfig, repo: str | None) -> None:
     """Create the folder of a run, its recipe, and the repo to push to."""
-    try:
-        with hub.atomic_file(run / "train.json") as temporary:
+    with writing_to(run, "--out"):
+        run.mkdir(parents=True, exist_ok=True)
+        with lock_folder(run), hub.atomic_file(run / "train.json") as temporary:
             temporary.write_text(json.dumps(config.to_dict(), indent=2) + "\n")
             ensure_repo(repo)
-    except ConnectionError:
-        raise
-    except OSError as error:
-        raise ValueError(
-            f"cannot write to {run} ({error.strerror}); name another folder with --out."
-        ) from error
 
 
 def ensure_repo(repo_id: str | None) -> None:

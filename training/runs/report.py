@@ -11,6 +11,7 @@ import numpy as np
 from jax.sharding import Mesh
 
 import hub
+from hub.common.errors import reason
 from hub.push import push
 from isa_eqx import ISA
 
@@ -41,6 +42,7 @@ def write_report(
     model.save_pretrained(folder)
     final = {f"final_{name}": value for name, value in (scores | use).items()}
     log.write(config.steps, final | {"images": count})
+    log.settle()  # what follows reads it
     minutes = f"{config.steps} steps in {seconds / 60:.1f} min on {jax.devices()[0].device_kind}"
     print(f"\n{title(config)}, {minutes}; {count} validation images")
     for name, label in METRICS.items():
@@ -53,6 +55,8 @@ def write_report(
         pictures.draw_curve(folder / "metrics.jsonl", folder / "curve.png", title(config))
     except ModuleNotFoundError as missing:
         print(f"No pictures: {missing.name} is not installed.")
+    except Exception as error:  # of a library of plots, or of a disk; the model is there
+        print(f"No pictures: they could not be drawn ({reason(error)}).")
     with hub.atomic_file(folder / "README.md") as temporary:
         # What a folder is called may be no UTF-8; Python reads it all the same.
         card = run_card(folder, config, run.resumed, seeds)

@@ -1,18 +1,18 @@
 """Runs in training: one, or one for each of several seeds, with their logs and checkpoints."""
 
 import dataclasses
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from tqdm import tqdm
+from hub.common.terminal import say
 
 from ..config import TrainConfig
 from .log import Log, NonFiniteError
 from .prepare import Plan
 from .saving import Saver
 from .seeds import mark_as_diverged
-from .trackers import Tracker, with_prefix
+from .trackers import Tracker
+from .tracking import with_prefix
 
 
 @dataclasses.dataclass
@@ -68,5 +68,5 @@ def flush(runs: Sequence[Run]) -> tuple[list[Run], list[float]]:
             if run.alone:
                 raise
             mark_as_diverged(run.folder, str(error))
-            tqdm.write(f"{run.folder}: {error}", file=sys.stderr)
+            say(f"{run.folder}: {error}")
     return kept, losses

@@ -1,4 +1,4 @@
-"""Experiment trackers: places that the metrics of a run go to beside its `metrics.jsonl`."""
+"""The libraries of experiment trackers, in one form."""
 
 import hashlib
 import importlib
@@ -22,33 +22,6 @@ class Tracker(Protocol):
     def finish(self) -> None:
         """Wait until all are there."""
         ...
-
-
-def make_tracker(name: str, run: Path, recipe: Mapping[str, Any], step: int) -> Tracker:
-    """Return a tracker by name, one of `TRACKERS`, for the run in a folder.
-
-    - `recipe`: what it shows as the configuration of the run.
-    - `step`: the step that the run continues after; TensorBoard hides what it has of later ones.
-    """
-    return TRACKERS[name][1](library_of(name), run, recipe, step)
-
-
-class _Prefixed:
-    """A tracker that several runs share."""
-
-    def __init__(self, tracker: Tracker, prefix: str):
-        self._tracker, self._prefix = tracker, prefix
-
-    def log(self, step: int, metrics: Mapping[str, float]) -> None:
-        self._tracker.log(step, {f"{self._prefix}{name}": v for name, v in metrics.items()})
-
-    def finish(self) -> None:
-        self._tracker.finish()
-
-
-def with_prefix(tracker: Tracker, prefix: str) -> Tracker:
-    """Return a tracker that puts a prefix before the names of metrics."""
-    return _Prefixed(tracker, prefix)
 
 
 def library_of(name: str) -> ModuleType:
