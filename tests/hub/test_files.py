@@ -56,18 +56,17 @@ def test_what_file_managers_leave_makes_no_folder_full(tmp_path):
 
 
 def test_a_lock_keeps_others_out_until_it_is_released(tmp_path):
-    with lock_folder(tmp_path):
-        with pytest.raises(ValueError, match="another run is writing to .*; wait for it, or stop"):
-            with lock_folder(tmp_path):
-                pass
+    said = "another run is writing to .*; wait for it, or stop it"
+    with lock_folder(tmp_path), pytest.raises(ValueError, match=said), lock_folder(tmp_path):
+        pass
     with lock_folder(tmp_path):
         pass
 
 
 def test_only_an_error_of_writing_names_the_option(tmp_path):
     (tmp_path / "file").touch()
-    with pytest.raises(ValueError, match=r"cannot write to .*file/a/b \(Not a directory\); name"):
-        with writing_to(tmp_path / "file/a/b", "--out"), hub.atomic_file(tmp_path / "file/a/b"):
-            pass
+    path, said = tmp_path / "file/a/b", r"cannot write to .*file/a/b \(Not a directory\); name"
+    with pytest.raises(ValueError, match=said), writing_to(path, "--out"), hub.atomic_file(path):
+        pass
     with pytest.raises(ConnectionError), writing_to(tmp_path, "--out"):
         raise ConnectionError("the Hub did not answer")
