@@ -5,12 +5,14 @@ import errno
 import os
 import signal
 import sys
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from tqdm import tqdm
 
 READER_LEFT = errno.EPIPE, errno.EIO  # of a pipe, of a terminal
+_ctrl_c = threading.Event()
 
 
 class ResilientStream:
@@ -72,7 +74,8 @@ def resilient_output() -> Iterator[None]:
     streams = [_made_resilient(name) for name in ("stdout", "stderr")]
     stopped = False
     try:
-        yield
+        with _remembering_ctrl_c():
+            yield
     except KeyboardInterrupt:
         stopped = True
     finally:
@@ -86,6 +89,15 @@ def resilient_output() -> Iterator[None]:
         sys.exit(128 + signal.SIGINT)
     if (lost := streams[0].lost) is not None and lost.errno not in READER_LEFT:
         sys.exit(f"error: standard output could not be written to ({lost.strerror}).")
+
+
+def ctrl_c_came() -> bool:
+    """Return whether Ctrl-C has been pressed in a command, which may go on all the same.
+
+    Python drops a `KeyboardInterrupt` that comes in a callback of its garbage collector, and JAX
+    has one.
+    """
+    return _ctrl_c.is_set()
 
 
 def progress_bar(**options: Any) -> tqdm:
@@ -110,6 +122,26 @@ def printable(name: object) -> str:
     UTF-8: for sentences that a name of a stranger's could otherwise break, or forge.
     """
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in str(name))
+
+
+@contextlib.contextmanager
+def _remembering_ctrl_c() -> Iterator[None]:
+    before = signal.getsignal(signal.SIGINT)
+    is_main = threading.current_thread() is threading.main_thread()
+    if before is not signal.default_int_handler or not is_main:  # it ends nothing here
+        yield
+        return
+
+    def remember(number: int, frame: Any) -> None:
+        _ctrl_c.set()
+        signal.default_int_handler(number, frame)
+
+    signal.signal(signal.SIGINT, remember)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+        _ctrl_c.clear()
 
 
 def _made_resilient(name: str) -> ResilientStream:

@@ -1,15 +1,26 @@
 """A signal that asks a program to stop waits until the program is ready for it."""
 
+import contextlib
+import gc
 import os
 import signal
+import sys
 import threading
 
 import pytest
 
+from hub.common.terminal import resilient_output
 from training.distributed import defer_signals, exit_status
 from training.distributed.signals import NAMES, STOPPING
 
 pytestmark = pytest.mark.quick
+
+
+@pytest.fixture(autouse=True)
+def streams(monkeypatch):
+    """Put back after the test."""
+    for name in ("stdout", "stderr"):
+        monkeypatch.setattr(sys, name, getattr(sys, name))
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -32,6 +43,38 @@ def test_a_program_that_outlives_its_terminal_is_not_stopped_as_that_is_closed()
         assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
     finally:
         signal.signal(signal.SIGHUP, before)
+
+
+def test_a_ctrl_c_that_python_has_dropped_stops_the_loop_after_it():
+    """As one that comes while garbage is collected, where JAX has a callback."""
+
+    def during_collection(phase, _):
+        if phase == "stop":
+            os.kill(os.getpid(), signal.SIGINT)
+
+    with resilient_output():
+        gc.callbacks.append(during_collection)
+        try:
+            with dropped_errors() as dropped:
+                gc.collect()
+        finally:
+            gc.callbacks.remove(during_collection)
+        assert dropped == [KeyboardInterrupt]
+        with defer_signals() as interrupted:
+            assert interrupted() == signal.SIGINT
+    with defer_signals() as interrupted:
+        assert interrupted() == 0
+
+
+@contextlib.contextmanager
+def dropped_errors():
+    """The kinds of errors that Python can only print."""
+    dropped, before = [], sys.unraisablehook
+    sys.unraisablehook = lambda unraisable: dropped.append(unraisable.exc_type)
+    try:
+        yield dropped
+    finally:
+        sys.unraisablehook = before
 
 
 def test_in_a_thread_nothing_is_deferred():

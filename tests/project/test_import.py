@@ -21,7 +21,7 @@ ROOMS = {
     "training.data": ("hub.common", "hub", "hub.mirror", "isa_eqx", "training.config"),
     "training.presets": ("hub.common", "isa_eqx", "training.config", "training.data"),
     "training.objective": ("isa_eqx", "training.config", "training.data"),
-    "training.distributed": ("training.config",),
+    "training.distributed": ("hub.common", "training.config"),
     "training.evaluation": ("isa_eqx", "training.data", "training.distributed"),
     "training.step": ("isa_eqx", "training.config", "training.data", "training.objective"),
     "training.options": ("training.config", "training.distributed"),

@@ -6,6 +6,8 @@ import signal
 import threading
 from collections.abc import Callable, Iterator
 
+from hub.common.terminal import ctrl_c_came
+
 # Ctrl-C, a scheduler's, a terminal that is closed, and what schedulers send before they kill.
 NAMES = "SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2", "SIGXCPU"
 STOPPING = [getattr(signal, name) for name in NAMES if hasattr(signal, name)]
@@ -21,9 +23,10 @@ def defer_signals() -> Iterator[Callable[[], int]]:
     it is, as by `nohup`. In another thread than the main one nothing is deferred: Python gives
     signals to that one alone.
 
-    Yields a function that returns the number of the signal that came, 0 if none did.
+    Yields a function that returns the number of the signal that came, 0 if none did. A Ctrl-C from
+    before the block that has not ended the program, as it should have, is one.
     """
-    caught = [0]
+    caught = [int(signal.SIGINT) if ctrl_c_came() else 0]
     if threading.current_thread() is not threading.main_thread():
         yield lambda: 0
         return
