@@ -8,7 +8,7 @@ from typing import Annotated
 import tyro
 from tyro.conf import Positional
 
-from ..common.terminal import resilient_output
+from ..common.terminal import printable, resilient_output
 from .convert import mirror
 from .images import IMAGES, choose_images
 from .shards import PROCEDURAL
@@ -54,7 +54,7 @@ def main(
     try:
         release, paths, identity = _choose(dataset, source, split, limit, keep_aspect)
         target = choose_target(to, dataset, private, release)
-        print(f"Mirroring {release.title} to {target.name}")
+        print(printable(f"Mirroring {release.title} to {target.name}"))
         done = mirror(
             dataset, paths, target, release=release, identity=identity, splits=split, limit=limit,
             shard_mb=shard_mb,
@@ -62,13 +62,19 @@ def main(
     except KeyboardInterrupt:
         sys.exit("\nStopped; finished shards stay. The same command goes on from there.")
     except (ValueError, OSError) as error:
-        sys.exit("\n".join([f"error: {error}", *getattr(error, "__notes__", ())]))
-    if dataset == IMAGES and not (split or done.counts("train")[2]):
-        sys.exit(f"error: {target.name} has no image to train on; more are wanted.")
+        sys.exit("\n".join(map(printable, [f"error: {error}", *getattr(error, "__notes__", ())])))
+    for name, use in (("train", "train"), ("validation", "validate")):
+        if dataset == IMAGES and not (split or done.counts(name)[2]):
+            sys.exit(
+                printable(
+                    f"error: {target.name} has no image to {use} on: each was left out, as said "
+                    "above. Mend them, or name others, and another --to."
+                )
+            )
     for name in sorted({shard.split for shard in done.shards}):
         shards, _, rows = done.counts(name)
         print(f"  {name:17} {rows:>9,} rows in {shards} file{'s' * (shards != 1)}")
-    print(done.training_command(target.name))
+    print(printable(done.training_command(target.name)))
 
 
 def _choose(
@@ -76,7 +82,9 @@ def _choose(
 ) -> tuple[Release, list[Path], tuple[str, str] | None]:
     """Return what is to be converted, its files, and what identifies it if that is not these."""
     if dataset == IMAGES:
-        return choose_images(source, keep_aspect)
+        choice = choose_images(source, keep_aspect)
+        print(choice.understood)
+        return choice.release, list(choice.paths), choice.identity
     if keep_aspect:
         raise ValueError(f"--keep-aspect is for {IMAGES}; leave it out for {dataset}.")
     release = find_release(dataset)

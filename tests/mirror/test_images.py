@@ -12,7 +12,6 @@ from PIL import Image
 
 from hub.mirror.__main__ import main
 from hub.mirror.images import choose_images
-from hub.mirror.sources.images import hold_out
 
 from ..conftest import HUB
 
@@ -75,15 +74,6 @@ def test_folders_named_after_splits_are_splits(tmp_path):
         "validation": list(range(4)),
         "test": list(range(3)),
     }
-
-
-def test_who_is_held_out_depends_on_names_alone():
-    names = {f"folder/{n}.png": "" for n in range(2000)}
-    placed = hold_out(names)
-    assert list(placed.values()).count("validation") == 100
-    assert hold_out(dict(reversed(names.items()))) == placed
-    assert list(hold_out({"a": ""}).values()) == ["validation"]
-    assert hold_out({"a": "", "b": "validation"}) == {"a": "train", "b": "validation"}
 
 
 @pytest.mark.parametrize("place", ["{}_mask.png", "masks/{}.png", "../masks/{}.png"])
@@ -197,7 +187,7 @@ def test_a_dataset_of_the_hub_is_read_from_one_commit(tmp_path):
         ("{0}/columns", "no column of images; there are id, other"),
         ("{0}/one", "two images are wanted, to train on and to validate on; got one"),
         ("{0}/broken", "none of the source could be read; what is said above says why"),
-        ("{0}/torn", "a parquet file cannot be read"),
+        ("{0}/torn", "a.parquet is damaged or no parquet"),
         ("user/absent", "user/absent is no folder here, and the Hub has no such dataset"),
     ],
 )
@@ -223,6 +213,6 @@ def test_to_keep_the_aspect_is_for_images_alone(tmp_path):
 
 def test_what_a_mirror_is_of_depends_on_files_and_on_how_they_are_cut(tmp_path):
     source = folder_of(tmp_path / "in", 3)
-    _, paths, square = choose_images([str(source)], False)
-    _, _, whole = choose_images([str(source)], True)
-    assert paths == [source] and square[0] != whole[0] and square[1] == whole[1]
+    square, whole = (choose_images([str(source)], keep) for keep in (False, True))
+    assert square.paths == [source] and square.identity[0] != whole.identity[0]
+    assert square.identity[1] == whole.identity[1]

@@ -6,14 +6,19 @@ Stands on `hub.common`. Import from here; a row and its encoding are in `rows`.
 """
 
 import hashlib
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from .images import Images
+from .own import find_own as find_own
 from .records import Record as Record
 from .records import list_files
 from .releases import RELEASES as RELEASES
 from .releases import Release as Release
+from .repos import find_repo as find_repo
 from .rows import Row
+from .tables import Tables
 
 
 def find_release(dataset: str) -> Release:
@@ -47,8 +52,20 @@ def fingerprints(sources: Sequence[Path]) -> tuple[str, str]:
         (source, path) for source in sources if source.is_dir() for path in list_files(source)
     ]
     names = "\n".join(str(path.relative_to(base)) for base, path in files)
-    sizes = "\n".join(str(path.stat().st_size) for _, path in files)
-    return _digest(names), _digest(sizes)
+    return _digest(names), _sizes([path for _, path in files])
+
+
+def own_fingerprints(own: Images | Tables) -> tuple[str, str]:
+    """Return the same of one's own images: what each file is taken for counts as its name."""
+    paths = [path for _, path in own.files]
+    base = os.path.commonpath([path.parent for path in paths])
+    names = "\n".join(f"{kind}: {os.path.relpath(path, base)}" for kind, path in own.files)
+    columns = f"\n{own.columns}" if isinstance(own, Tables) else ""
+    return _digest(names + columns), _sizes(paths)
+
+
+def _sizes(paths: Sequence[Path]) -> str:
+    return _digest("\n".join(str(path.stat().st_size) for path in paths))
 
 
 def _digest(text: str) -> str:

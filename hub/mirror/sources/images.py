@@ -1,155 +1,160 @@
-"""Images of one's own: folders of files, or any dataset with a column of images."""
+"""Images of one's own in folders of files."""
 
+import collections
+import dataclasses
 import functools
-import hashlib
-from collections.abc import Callable, Iterator, Mapping, Sequence, Set
-from pathlib import Path
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from pathlib import Path, PurePath
 
 import numpy as np
 from jaxtyping import Integer, UInt8
-from PIL import Image
-from tqdm import tqdm
 
-from ...common.image_file import read_image_file, read_label_file
-from .records import Record, list_files
-from .rows import MAX_LABEL, Row, make_row
-
-SIDE = 256  # pixels: images with a longer shorter side are shrunk to it
-HELD_OUT = 100  # images to validate on, at most; and at most a tenth
-LOSSLESS, LOSSY = (".png", ".tif", ".tiff", ".bmp", ".gif"), (".jpg", ".jpeg", ".webp")
-SPLITS = ("train", "validation", "test")
-SPLIT_OF = {
-    "train": "train", "training": "train", "test": "test", "testing": "test",
-    "validation": "validation", "valid": "validation", "val": "validation", "dev": "validation",
-}  # fmt: skip
-Read = Callable[[], tuple[UInt8[np.ndarray, "h w 3"], Integer[np.ndarray, "h2 w2"] | None]]
+from ...common.image_file import formats, read_image_file, read_label_file
+from ...common.terminal import printable
+from .folder import LOSSY, Layout, Scene, understand
+from .held_out import hold_out, with_copies
+from .image_row import make_image_row
+from .listing import Listing
+from .names import SPLITS, read_stem, split_of
+from .records import Record
+from .understood import Understood
 
 
-def read_images(sources: Mapping[Path, Sequence[Path]], keep_aspect: bool) -> Iterator[Record]:
-    """Iterate over image files.
+@dataclasses.dataclass(frozen=True)
+class Images:
+    """The images of folders, in the order of their rows, each with a split.
 
-    Splits are the folders `train`, `validation` (`val`) and `test`, if there are such; else, or
-    without a folder to validate on, a tenth of the images, at most 100, is held out, always the
-    same ones. A label map is `NAME_mask.png` beside an image, or `masks/NAME.png` beside it or
-    beside its folder.
-
-    - `sources`: a folder, or a file, with its image files.
-    - `keep_aspect`: keep all of an image, not the square in its middle.
+    - `base`: the folder that the paths of `scenes` begin in.
+    - `understood`: what is said of it before.
     """
-    splits = [
-        (_split_of(path, source), str(path), path)
-        for source, paths in sources.items()
-        for path in paths
-    ]
-    if len(splits) < 2:
-        raise ValueError("two images are wanted, to train on and to validate on; got one.")
-    placed = hold_out({name: split for split, name, _ in splits})
-    order = sorted(
-        (SPLITS.index(placed[name]), number, path) for number, (_, name, path) in enumerate(splits)
-    )
-    for place, (split, number, path) in enumerate(order):
-        read = functools.partial(_read, path)
-        make = functools.partial(make_image_row, str(path), number, read, keep_aspect)
-        yield Record(str(path), SPLITS[split], place / len(order), make)
+
+    base: Path
+    scenes: Sequence[Scene]
+    understood: Understood
+
+    @property
+    def files(self) -> list[tuple[str, Path]]:
+        """Images and label maps, each after its split, or after what it is."""
+        return [(scene.split, self.base / scene.image) for scene in self.scenes] + [
+            ("labels", self.base / scene.labels) for scene in self.scenes if scene.labels
+        ]
+
+    def records(self, keep_aspect: bool) -> Iterator[Record]:
+        """Iterate over the images.
+
+        - `keep_aspect`: keep all of an image, not the square in its middle.
+        """
+        for place, scene in enumerate(self.scenes):
+            path = self.base / scene.image
+            labels = None if scene.labels is None else self.base / scene.labels
+            read = functools.partial(_read, path, labels)
+            make = functools.partial(make_image_row, printable(path), place, read, keep_aspect)
+            yield Record(printable(path), scene.split, place / len(self.scenes), make)
 
 
-def hold_out(splits: Mapping[str, str]) -> dict[str, str]:
-    """Return the split of each name, `train` in place of `""`.
+def find_images(found: Listing) -> Images | None:
+    """Return the images among files, `None` if there are none.
 
-    If none is `validation`, the tenth of `train` whose names have the lowest hashes is, at most 100
-    of them: so images that are alike in name and order are spread over both.
+    What is an image and what a label map, and of which split, `understand` says. Without a split to
+    validate on, images are held out, see `hold_out`; and if all are of one split, whatever it is,
+    they are there to train on.
+
+    Raises a `ValueError` if there are none to train on, or too few to hold one out.
     """
-    placed = {name: split or "train" for name, split in splits.items()}
-    train = [name for name, split in placed.items() if split == "train"]
-    if "validation" not in placed.values():
-        train.sort(key=lambda name: hashlib.sha256(Path(name).name.encode()).digest())
-        for name in train[: min(HELD_OUT, max(1, len(train) // 10))]:
-            placed[name] = "validation"
-    return placed
-
-
-def make_image_row(name: str, index: int, read: Read, keep_aspect: bool) -> Row | None:
-    """Return the row of an image, cropped and shrunk; `None`, with a sentence, if it is broken."""
-    try:
-        pixels, labels = read()
-        if labels is not None and labels.shape != pixels.shape[:2]:
-            sizes = [f"{width}×{height}" for height, width in (labels.shape, pixels.shape[:2])]
-            raise ValueError(f"its mask is {sizes[0]}, the image {sizes[1]}; make them alike.")
-        labels = None if labels is None else _renumbered(labels)
-    except ValueError as error:
-        said = str(error)
-        tqdm.write(f"Left out: {said if said.startswith(name) else f'{name}: {said}'}")
+    lists = _lists(found)
+    layout = understand(found.files, formats(), _names(found.base, lists))
+    if not layout.scenes:
         return None
-    if not keep_aspect:
-        side = min(pixels.shape[:2])
-        top, left = ((length - side) // 2 for length in pixels.shape[:2])
-        square = slice(top, top + side), slice(left, left + side)
-        pixels, labels = pixels[square], None if labels is None else labels[square]
-    return make_row(index, *_shrunk(pixels, labels))
+    scenes, held_out = _placed(layout.scenes, found.base)
+    order = sorted(scenes, key=lambda scene: (SPLITS.index(scene.split), scene.image))
+    unused = {"links that lead out of the source": [str(path) for path in found.outside]}
+    maps = [_pattern(scene) for scene in order if scene.labels is not None]
+    understood = Understood(
+        splits=collections.Counter(scene.split for scene in order),
+        held_out=held_out,
+        labels=collections.Counter(maps),
+        notes=[*layout.notes, *_notes(layout, lists)],
+        unused=dict(layout.unused) | unused,
+    )
+    return Images(found.base, order, understood)
 
 
-def find_images(source: Path) -> list[Path]:
-    """Return the image files of a source, without label maps."""
-    if source.is_file():
-        return [] if source.suffix.lower() == ".parquet" else [source]
-    if not source.is_dir():
-        raise ValueError(f"there is no file or folder {source}.")
-    known = Image.registered_extensions()
-    found = [
-        path
-        for path in list_files(source)
-        if path.suffix.lower() in known and "masks" not in path.relative_to(source).parts[:-1]
-    ]
-    stems = {path.with_suffix("") for path in found}
-    return [path for path in found if not _is_mask(path, stems)]
+def _placed(scenes: Sequence[Scene], base: Path) -> tuple[list[Scene], str]:
+    """Return the scenes with a split each, and how some were held out, `""` if none had to be."""
+    given = {scene.split or "train" for scene in scenes}
+    if len(given) == 1:
+        scenes, given = [dataclasses.replace(scene, split="train") for scene in scenes], {"train"}
+    train = [scene.image for scene in scenes if scene.split in ("", "train")]
+    if not train:
+        raise ValueError(
+            f"no image to train on: all are in folders of {' and '.join(sorted(given))}; call one "
+            "train."
+        )
+    chosen: set[PurePath] = set()
+    said = ""
+    if "validation" not in given:
+        if len(train) < 2:
+            raise ValueError("two images are wanted, to train on and to validate on; got one.")
+        chosen, said = hold_out(train)
+        chosen = with_copies(chosen, train, base)
+    return [
+        dataclasses.replace(
+            scene, split="validation" if scene.image in chosen else scene.split or "train"
+        )
+        for scene in scenes
+    ], said
 
 
-def _is_mask(path: Path, stems: Set[Path]) -> bool:
-    """Return whether a file is the label map of another one: `venice_mask.png` may be an image."""
-    stem = path.stem.removesuffix("_mask")
-    return stem != path.stem and path.with_name(stem) in stems
+def _lists(found: Listing) -> dict[Path, str]:
+    """Return the files that list the images of a split, as `ImageSets/Segmentation/train.txt`.
+
+    Those of segmentations are taken, if there are several folders of them.
+    """
+    lists = {
+        path: split_of(path.stem)
+        for path in found.files
+        if path.suffix.lower() == ".txt" and split_of(path.stem) and path.stem.isalpha()
+    }
+    folders = {path.parent for path in lists}
+    best = min(folders, key=lambda f: ("seg" not in f.name.lower(), f.name != "Main", f), default=0)
+    return {path: split for path, split in lists.items() if path.parent == best}
 
 
-def _split_of(path: Path, source: Path) -> str:
-    """Return the split that the folder of a file is named after, `""` if it is not."""
-    folders = path.relative_to(source).parts[:-1] if source.is_dir() else ()
-    return SPLIT_OF.get(folders[0].lower(), "") if folders else ""
+def _notes(layout: Layout, lists: Mapping[Path, str]) -> list[str]:
+    """Return what is said of where the splits come from."""
+    loose = [scene for scene in layout.scenes if not scene.split]
+    if layout.listed:
+        return [f"splits as in {', '.join(map(str, sorted(lists)))}"]
+    if 0 < len(loose) < len(layout.scenes):
+        return [f"{len(loose):,} such as {loose[0].image} in no folder of a split, so to train on"]
+    return []
+
+
+def _names(base: Path, lists: Mapping[Path, str]) -> dict[str, Collection[str]]:
+    """Return the names of the images in lists: never a place to read from."""
+    found = {}
+    for path, split in lists.items():
+        lines = (base / path).read_text("utf-8", "surrogateescape").splitlines()
+        entries = [PurePath(line.split()[0]) for line in lines if line.strip()]
+        found[split] = {p.stem if p.suffix.lower() in formats() else p.name for p in entries}
+    return found
+
+
+def _pattern(scene: Scene) -> str:
+    """Return where label maps such as that of a scene lie: `masks/`, or `NAME_mask.png`."""
+    assert scene.labels is not None
+    beside = [name for name in scene.labels.parent.parts if name not in scene.image.parent.parts]
+    if beside:
+        return f"{beside[0]}/"
+    name, stem = read_stem(scene.labels.stem)[0], scene.labels.stem
+    rest = stem.removeprefix(name) if stem.startswith(name) else stem.removesuffix(name)
+    before, after = ("NAME", rest) if stem.startswith(name) else (rest, "NAME")
+    return f"{before}{after}{scene.labels.suffix}" if name else scene.labels.name
 
 
 def _read(
-    path: Path,
+    path: Path, labels: Path | None
 ) -> tuple[UInt8[np.ndarray, "h w 3"], Integer[np.ndarray, "h2 w2"] | None]:
-    places = [path.with_name(f"{path.stem}_mask")]
-    places += [
-        path.parents[up] / "masks" / name
-        for up in (0, 1)
-        for name in (path.stem, f"{path.stem}_mask")
-    ]
-    files = (place.with_name(place.name + end) for place in places for end in (*LOSSLESS, *LOSSY))
-    mask = next((file for file in files if file.is_file()), None)
-    if mask is not None and mask.suffix in LOSSY:
-        raise ValueError(f"its label map, {mask.name}, has lost its labels; make it a PNG.")
-    return read_image_file(path), None if mask is None else read_label_file(mask)
-
-
-def _renumbered(labels: Integer[np.ndarray, "h w"]) -> UInt8[np.ndarray, "h w"]:
-    """Return the labels as 1, 2, … in their order, and 0 as it is."""
-    values, places = np.unique(labels, return_inverse=True)
-    numbers = np.arange(len(values)) + (values[0] != 0)
-    if numbers[-1] > MAX_LABEL:
-        raise ValueError(f"a mask has {numbers[-1]} objects; at most {MAX_LABEL} are possible.")
-    return numbers[places].astype(np.uint8).reshape(labels.shape)
-
-
-def _shrunk(
-    pixels: UInt8[np.ndarray, "h w 3"], labels: UInt8[np.ndarray, "h w"] | None
-) -> tuple[UInt8[np.ndarray, "h2 w2 3"], UInt8[np.ndarray, "h2 w2"] | None]:
-    height, width = pixels.shape[:2]
-    factor = SIDE / min(height, width)
-    if factor >= 1:
-        return pixels, labels
-    size = round(width * factor), round(height * factor)
-    small = np.asarray(Image.fromarray(pixels).resize(size, Image.Resampling.BOX))
-    if labels is not None:
-        labels = np.asarray(Image.fromarray(labels).resize(size, Image.Resampling.NEAREST))
-    return small, labels
+    if labels is not None and labels.suffix.lower() in LOSSY:
+        raise ValueError(f"its label map, {labels.name}, has lost its labels; make it a PNG.")
+    return read_image_file(path), None if labels is None else read_label_file(labels)

@@ -1,6 +1,7 @@
 """Records of a release, which are decoded to rows on demand; the files that they are in."""
 
 import dataclasses
+import filecmp
 import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -67,12 +68,38 @@ def list_files(folder: Path) -> list[Path]:
     return sorted(path for path in found if path.is_file())
 
 
+def first_copies(paths: Sequence[Path]) -> list[Path]:
+    """Return the files without those that are the same as one before them, byte for byte."""
+    found: dict[tuple[int, bytes], list[Path]] = {}
+    kept = []
+    for path in paths:
+        with path.open("rb") as file:
+            start = path.stat().st_size, file.read(1 << 12)
+        others = found.setdefault(start, [])
+        if not any(filecmp.cmp(path, other, shallow=False) for other in others):
+            others.append(path)
+            kept.append(path)
+    return kept
+
+
+def refuse_copies(paths: Sequence[Path]) -> None:
+    """Raise a `ValueError` if a file of a release is there twice, as after a second download.
+
+    Its scenes would be twice in the mirror, those to validate on again among those to train on.
+    """
+    kept = first_copies(paths)
+    for path in paths:
+        if path not in kept:
+            raise ValueError(f"{path} is a copy of another file among the sources; remove it.")
+
+
 def read_tfrecords(paths: Sequence[Path]) -> Iterator[tuple[Path, int, float, bytes]]:
     """Iterate over TFRecords: file, number in the file, share of all files read before, payload."""
     sizes = [path.stat().st_size for path in paths]
     for path, size in zip(paths, sizes, strict=True):
         if not size:
             raise ValueError(f"{path} is empty; was it downloaded to its end?")
+    refuse_copies(paths)
     total, before = max(sum(sizes), 1), 0
     for path, size in zip(paths, sizes, strict=True):
         for number, (place, payload) in enumerate(tfrecord.read_records(path)):

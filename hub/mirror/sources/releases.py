@@ -4,7 +4,8 @@ import dataclasses
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from . import clevrtex, images, multi_object, multishapenet, tables, waymo
+from . import clevrtex, image_row, multi_object, multishapenet, own, waymo
+from .names import SPLITS
 from .records import Record
 
 PUBLISHED = ("train", "validation", "test")
@@ -105,10 +106,10 @@ RELEASES = {
     ),
     "images": Release(
         "Images",
-        tables.read_records,
-        splits=images.SPLITS,
+        own.read_records,
+        splits=SPLITS,
         about="Images from a folder, each the square in its middle or whole, shrunk if its shorter "
-        f"side has more than {images.SIDE} pixels; labels are numbered anew.",
+        f"side has more than {image_row.SIDE} pixels; labels are numbered anew.",
         homepage="",
         licence="unknown",
         terms="Whoever shares this copy knows whose images they are, and says so here.",

@@ -160,7 +160,8 @@ def decode_labels(data: bytes) -> np.ndarray:
 def _open_image(data: bytes, what: str) -> Image.Image:
     _check_png(data, what)
     try:
-        image = Image.open(io.BytesIO(data))
+        # A row may be anyone's, and for some formats Pillow starts other programs.
+        image = Image.open(io.BytesIO(data), formats=("PNG", "JPEG"))
         image.load()
     except UnidentifiedImageError as error:
         raise ValueError(f"its {what} is no picture.") from error

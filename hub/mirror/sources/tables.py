@@ -1,155 +1,142 @@
-"""Datasets with a column of images: parquet files in a folder, or a dataset repo of the Hub."""
+"""Images of one's own in tables, of whatever kind: which rows are of which split."""
 
+import dataclasses
 import functools
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from jaxtyping import Integer, UInt8
 
-from ...common.errors import translate_hub_errors
-from ...common.image_file import as_labels, as_rgb
-from .images import HELD_OUT, SPLIT_OF, SPLITS, find_images, make_image_row, read_images
-from .records import Record, list_files
+from ...common.image_file import decode_image_file, decode_label_file
+from .columns import Columns
+from .held_out import HELD_OUT
+from .image_row import make_image_row
+from .names import SPLITS
+from .records import Record
+from .understood import Understood
 
-MASKS = ("mask", "masks", "label_map", "segmentation")  # columns of label maps, by name
+TENTH = "held out here: every tenth row of the first 1,000 to train on"
+Cells = tuple[str, Any, Any]  # the name of a row, and what it has in the columns taken
+Read = Callable[[Any], bytes | None]
 
 
-def read_records(
-    dataset: str, sources: Sequence[Path], keep_aspect: bool = False
-) -> Iterator[Record]:
-    """Iterate over the image files of folders, see `read_images`, else over their parquet files.
+@dataclasses.dataclass(frozen=True)
+class Table:
+    """The rows of a split: a function that iterates over them, and their number if it is known."""
 
-    - `keep_aspect`: keep all of an image, not the square in its middle.
+    rows: Callable[[], Iterable[Cells]]
+    count: int | None
 
-    Raises a `ValueError` if there are neither.
+
+@dataclasses.dataclass(frozen=True)
+class Tables:
+    """Tables of images by their split.
+
+    - `read`: function from a cell to the bytes of an image file in it, `None` if it is empty.
+    - `understood`: what is said of them before.
+    - `files`: the parquet files, each after its split; none of a repo.
     """
-    images = {source: find_images(source) for source in sources}
-    if any(images.values()):
-        return read_images(images, keep_aspect)
-    return read_tables(sources, keep_aspect)
+
+    splits: Mapping[str, Table]
+    columns: Columns
+    read: Read
+    understood: Understood
+    files: Sequence[tuple[str, Path]] = ()
+
+    def records(self, keep_aspect: bool) -> Iterator[Record]:
+        """Iterate over the images, split after split.
+
+        - `keep_aspect`: keep all of an image, not the square in its middle.
+        """
+        number, total = 0, sum(table.count or 0 for table in self.splits.values()) or 10**6
+        for split, is_held_out, table in self._parts():
+            for place, (name, image, labels) in enumerate(table.rows()):
+                if is_held_out is not None and _is_tenth(place) != is_held_out:
+                    continue
+                read = functools.partial(self._images, name, image, labels)
+                make = functools.partial(make_image_row, name, number, read, keep_aspect)
+                yield Record(name, split, min(number / total, 1.0), make)
+                number += 1
+
+    def _parts(self) -> Iterator[tuple[str, bool | None, Table]]:
+        """Iterate over splits: whether only rows that are held out, or only others, are of them."""
+        for split in SPLITS:
+            if split in self.splits:
+                is_divided = split == "train" and "validation" not in self.splits
+                yield split, False if is_divided else None, self.splits[split]
+            elif split == "validation":
+                first = functools.partial(_first, self.splits["train"])
+                yield split, True, Table(first, None)
+
+    def _images(
+        self, name: str, image: Any, labels: Any
+    ) -> tuple[UInt8[np.ndarray, "h w 3"], Integer[np.ndarray, "h2 w2"] | None]:
+        """Return image and label map. Raises a `ValueError` that names the row if it is broken."""
+        try:
+            data, masks = self.read(image), self.read(labels)
+        except ValueError as error:
+            raise ValueError(f"{name}: {error}") from error
+        if data is None:
+            raise ValueError(f"{name} is empty: there is nothing in column {self.columns.image}.")
+        pixels = decode_image_file(data, name)
+        return pixels, None if masks is None else decode_label_file(masks, name)
 
 
-def read_tables(sources: Sequence[Path], keep_aspect: bool) -> Iterator[Record]:
-    """Iterate over the images in the parquet files of folders, as `read_repo`.
+def make_tables(
+    splits: Mapping[str, Table], columns: Columns, read: Read, unused: Mapping[str, Sequence[str]]
+) -> Tables:
+    """Return tables with what is said of them. Raises a `ValueError` if there are too few rows."""
+    counts = {split: table.count for split, table in splits.items()}
+    held_out, train = "", counts["train"]
+    if "validation" not in counts:
+        held_out = TENTH
+        if train is not None:
+            if train < 2:
+                raise ValueError("two images are wanted, to train on and to validate on; got one.")
+            tenth = len(range(0, min(train, 10 * HELD_OUT), 10))
+            counts |= {"train": train - tenth, "validation": tenth}
+        else:
+            counts["validation"] = None
+    labels = {} if columns.labels is None else {f"column {columns.labels}": None}
+    unused = {**columns.unused, **unused}
+    understood = Understood(counts, held_out, labels, columns.image, (), unused)
+    return Tables(splits, columns, read, understood)
 
-    A file whose name begins with that of a split, such as `test-00000.parquet`, is of that split.
+
+def to_train_on(named: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the splits have, under `train` if there is only one. Raises a `ValueError` if
+    there are several and none is `train`.
     """
-    from datasets import load_dataset
-    from pyarrow.parquet import read_metadata
-
-    files: dict[str, list[str]] = {}
-    for source in sources:
-        for path in [source] if source.is_file() else list_files(source):
-            if path.suffix.lower() == ".parquet":
-                begins = path.stem.lower().replace("_", "-").split("-")[0]
-                files.setdefault(SPLIT_OF.get(begins, "train"), []).append(str(path))
-    if not files:
-        raise ValueError(
-            f"no image that Pillow reads, and no parquet, in {', '.join(map(str, sources))}."
-        )
-    try:
-        counts = {
-            split: sum(read_metadata(path).num_rows for path in paths)
-            for split, paths in files.items()
-        }
-        found = load_dataset("parquet", data_files=files, streaming=True)
-    except (OSError, ValueError) as error:
-        raise ValueError(f"a parquet file cannot be read ({error}).") from error
-    yield from _records({str(name): each for name, each in found.items()}, counts, keep_aspect)
-
-
-def read_repo(repo_id: str, commit: str, keep_aspect: bool) -> Iterator[Record]:
-    """Iterate over the images of a dataset repo of the Hub, of any format that `datasets` reads.
-
-    Its first column of images is taken, and one named `mask` as label maps. Without a split to
-    validate on, every tenth of the first 1,000 images is held out.
-
-    Raises a `ValueError` that lists the columns if none has images.
-    """
-    from datasets import load_dataset
-
-    with translate_hub_errors(f"reading {repo_id}", f"the Hub has no dataset {repo_id}"):
-        found = load_dataset(repo_id, revision=commit, streaming=True)
-    splits: dict[str, Any] = {str(name): each for name, each in found.items()}
-    known = {name: (each.info.splits or {}).get(name) for name, each in splits.items()}
-    counts = {name: info.num_examples for name, info in known.items() if info is not None}
-    yield from _records(splits, counts, keep_aspect)
-
-
-def _records(found: dict[str, Any], counts: dict[str, int], keep_aspect: bool) -> Iterator[Record]:
-    """Iterate over records, split after split.
-
-    - `found`: streamed datasets by the name of their split.
-    - `counts`: of their rows, as far as they are known.
-    """
-    named = {SPLIT_OF.get(name.lower(), name): name for name in found}
-    if len(found) == 1:  # whatever it is called
-        named = {"train": next(iter(found))}
+    if len(named) == 1:
+        return {"train": next(iter(named.values()))}
     if "train" not in named:
-        raise ValueError(f"no split to train on; there are {', '.join(found)}.")
-    parts = {split: found[name] for split, name in named.items() if split in SPLITS}
-    if "validation" not in parts:
-        parts["validation"] = parts["train"].take(10 * HELD_OUT)
-    total = sum(counts.values()) or 10**6
-    numbers = itertools.count()
-    for split in SPLITS:
-        if split not in parts:
-            continue
-        rows, image, mask = _columns(parts[split])
-        for place, row in enumerate(rows):
-            # How many rows there are is not always known before.
-            is_held_out = place % 10 == 0 and place < 10 * HELD_OUT
-            is_divided = "validation" not in named and split != "test"
-            if is_divided and is_held_out != (split == "validation"):
-                continue
-            number = next(numbers)
-            name = f"row {place} of {named.get(split, named['train'])}"
-            read = functools.partial(_read, name, row, image, mask)
-            make = functools.partial(make_image_row, name, number, read, keep_aspect)
-            yield Record(name, split, min(number / total, 1.0), make)
+        raise ValueError(f"no split to train on; there are {', '.join(named)}.")
+    return dict(named)
 
 
-def _columns(rows: Any) -> tuple[Any, str, str | None]:
-    """Return the rows with encoded images, the name of their column, and that of label maps."""
-    from datasets import Image
+def bytes_of(cell: Any) -> bytes | None:
+    """Return the bytes of an image file in a cell, `None` if it is empty.
 
-    features = rows.features or rows._resolve_features().features
-    images = [name for name, kind in features.items() if isinstance(kind, Image)]
-    # Files that `datasets` has not written do not say so.
-    images = images or [name for name, kind in features.items() if _may_hold_images(kind)]
-    masks = [name for name in images if name.lower() in MASKS]
-    images = [name for name in images if name not in masks]
-    if not images:
-        raise ValueError(f"no column of images; there are {', '.join(features)}.")
-    mask = masks[0] if masks else None
-    rows = rows.select_columns([images[0], *masks[:1]])
-    for name in (images[0], *masks[:1]):
-        rows = rows.cast_column(name, Image(decode=False))
-    return rows, images[0], mask
+    Raises a `ValueError` if it only names a file or an address: what a table of a stranger's names
+    is never read.
+    """
+    data = cell.get("bytes") if isinstance(cell, dict) else cell
+    if data is None and isinstance(cell, dict) and cell.get("path"):
+        raise ValueError(
+            f"it only names a file, {cell['path']!r:.60}, which is not read; the image itself has "
+            "to be in the table."
+        )
+    return data
 
 
-def _may_hold_images(kind: Any) -> bool:
-    """Return whether a column has encoded files: bytes, or a struct of bytes and path."""
-    if isinstance(kind, dict):
-        return "bytes" in kind
-    return getattr(kind, "dtype", None) in ("binary", "large_binary")
+def _is_tenth(place: int) -> bool:
+    # How many rows there are is not always known before.
+    return place % 10 == 0 and place < 10 * HELD_OUT
 
 
-def _read(
-    name: str, row: dict[str, Any], image: str, mask: str | None
-) -> tuple[UInt8[np.ndarray, "h w 3"], Integer[np.ndarray, "h2 w2"] | None]:
-    """Return image and label map of a row. Raises a `ValueError` that names it if it is broken."""
-    from datasets import Image
-
-    if row[image] is None:
-        raise ValueError(f"{name} is empty: there is nothing in column {image}.")
-    try:
-        pixels = as_rgb(Image().decode_example(row[image]))
-        if mask is None or row[mask] is None:
-            return pixels, None
-        return pixels, as_labels(Image().decode_example(row[mask]))
-    except Exception as error:  # whatever decodes it
-        raise ValueError(f"{name} is damaged, or cannot be read ({error}).") from error
+def _first(table: Table) -> Iterator[Cells]:
+    """Iterate over the rows of which some are held out."""
+    return itertools.islice(table.rows(), 10 * HELD_OUT)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from . import wire
-from .records import Record, find_files, read_tfrecords
+from .records import Record, find_files, read_tfrecords, refuse_copies
 from .rows import Row, decode_labels, make_row
 
 if TYPE_CHECKING:
@@ -72,6 +72,7 @@ def _row(index: int, image: Any, label: tuple[Any, Any] | None, split: str) -> R
 
 def _of_tables(paths: Sequence[Path]) -> Iterator[Frame]:
     columns = {}
+    refuse_copies(paths)
     for path in paths:
         with _parquet(path) as file:
             columns[path] = set(file.schema_arrow.names)

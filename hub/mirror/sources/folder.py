@@ -1,0 +1,181 @@
+"""What a person means by a folder: which files are images, of which split, with which label map."""
+
+import collections
+import dataclasses
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import PurePath
+
+from .names import CLASSES, INSTANCES, Kind, read_folder, read_stem, words
+
+Key = tuple[str, tuple[str, ...], str]  # split, folders and scene of a file
+LOSSY = (".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".avif", ".avifs", ".mpo")
+
+
+@dataclasses.dataclass(frozen=True)
+class Scene:
+    """An image file, its split, `""` if nothing says so, and the file of its label map."""
+
+    image: PurePath
+    split: str
+    labels: PurePath | None
+
+
+@dataclasses.dataclass(frozen=True)
+class Layout:
+    """The scenes of a folder; what it has besides, by the reason why that is not used.
+
+    - `listed`: whether splits are those of lists, and not of folders.
+    """
+
+    scenes: Sequence[Scene]
+    notes: Sequence[str]
+    unused: Mapping[str, Sequence[str]]
+    listed: bool
+
+
+@dataclasses.dataclass(frozen=True)
+class _File:
+    """A file as its name reads: `folders` are those that say neither split nor kind."""
+
+    path: PurePath
+    split: str
+    folders: tuple[str, ...]
+    scene: str
+    kind: Kind
+    in_folder: bool  # of that kind
+
+    @property
+    def key(self) -> Key:
+        return self.split, self.folders, self.scene.casefold()
+
+    @property
+    def rank(self) -> tuple[int, bool]:
+        """Of several label maps of an image, that with the lowest is taken."""
+        said = {word for part in self.path.parts for word in words(part)}
+        by_object = 0 if said & INSTANCES else 2 if said & CLASSES else 1
+        return by_object, self.path.suffix.lower() in LOSSY
+
+
+def understand(
+    paths: Sequence[PurePath],
+    formats: Collection[str],
+    lists: Mapping[str, Collection[str]] | None = None,
+) -> Layout:
+    """Return which of the files are images, and what belongs to them, by their names alone.
+
+    A file is a label map if its folder is called so, in any spelling, and others are images; or if
+    its own name is that of an image with `_mask` or the like. It belongs to the image of the same
+    scene, folder and split; else to the only one of that scene in a folder below the one that
+    `masks/` is in. What renderers write beside an image, such as depth, is known likewise.
+
+    - `paths`: relative to the sources' common folder.
+    - `formats`: the suffixes of images, in small letters.
+    - `lists`: for each split, names of images without suffix, for paths that say no split.
+    """
+    pictures = [path for path in paths if path.suffix.lower() in formats]
+    unused: dict[str, list[str]] = collections.defaultdict(list)
+    for path in paths:
+        if path.suffix.lower() not in formats:
+            unused[f"{path.suffix.lower() or 'other'} files"].append("")
+    files = list(map(_read, pictures))
+    notes = []
+    if files and all(file.kind != "image" for file in files):
+        notes.append("all are taken as images, though they are called like label maps")
+        files = [dataclasses.replace(file, kind="image", scene=file.path.stem) for file in files]
+    images = [file for file in files if file.kind == "image"]
+    others = [file for file in files if file.kind != "image"]
+    scenes = collections.Counter(image.key for image in images)
+    names = {image.scene.casefold() for image in images}
+    alone = {file for file in others if _is_alone(file, scenes, names)}
+    labels = _belonging(images, [f for f in others if f.kind == "labels" and f not in alone])
+    taken = set(labels.values())
+    for file in others:
+        if file not in alone and file not in taken:
+            unused[_why(file, scenes)].append(str(file.path))
+    if alone:
+        notes.append(f"{_such(alone)} taken as images, as nothing else shows their scene")
+    if twice := [file for file in images if scenes[file.key] > 1]:
+        notes.append(f"{_such(twice)} taken as images, though others have the same name")
+    found = [
+        Scene(file.path, file.split, labels[file].path if file in labels else None)
+        for file in files
+        if file.kind == "image" or file in alone
+    ]
+    listed = [] if any(scene.split for scene in found) else _listed(found, lists or {})
+    if listed:
+        known = {scene.image for scene in listed}
+        unused["images in no list of a split"] = [
+            str(scene.image) for scene in found if scene.image not in known
+        ]
+    return Layout(listed or found, notes, dict(unused), bool(listed))
+
+
+def _read(path: PurePath) -> _File:
+    folders = [read_folder(name) for name in path.parts[:-1]]
+    split = next((split for split, _ in folders if split), "")
+    said = next((kind for _, kind in reversed(folders) if kind), None)
+    scene, beside = read_stem(path.stem)
+    in_folder = said in ("labels", "other")
+    kind = said if in_folder else beside
+    plain = tuple(
+        name.casefold()
+        for name, (its_split, its_kind) in zip(path.parts, folders, strict=False)
+        if not its_split and not its_kind
+    )
+    return _File(path, split, plain, scene, kind or "image", in_folder)
+
+
+def _is_alone(file: _File, scenes: Collection[Key], names: Collection[str]) -> bool:
+    """Return whether no image is of the scene of what reads like a label map, or like depth.
+
+    `venice_mask.png` may be an image; so may those in `normal/`, but not those in `masks/`.
+    """
+    if file.in_folder:
+        return file.kind == "other" and file.key not in scenes
+    return file.scene.casefold() not in names
+
+
+def _belonging(images: Sequence[_File], labels: Sequence[_File]) -> dict[_File, _File]:
+    """Return the label map of each image that has one."""
+    by_key: dict[Key, list[_File]] = collections.defaultdict(list)
+    by_name: dict[str, list[_File]] = collections.defaultdict(list)
+    for image in images:
+        by_key[image.key].append(image)
+        by_name[image.scene.casefold()].append(image)
+    found: dict[_File, list[_File]] = collections.defaultdict(list)
+    for file in labels:
+        near = by_key.get(file.key, [])
+        # On a disk that tells them apart, `a.png` and `A.png` are two scenes.
+        near = [image for image in near if image.scene == file.scene] or near
+        below = [f for f in by_name[file.scene.casefold()] if _is_below(f, file)]
+        for image in near or (below if len(below) == 1 else []):
+            found[image].append(file)
+    return {image: min(some, key=lambda file: file.rank) for image, some in found.items()}
+
+
+def _is_below(image: _File, labels: _File) -> bool:
+    """Return whether an image lies in folders of the names that a label map lies in, and more."""
+    rest = iter(image.folders)
+    return labels.split in ("", image.split) and all(name in rest for name in labels.folders)
+
+
+def _why(file: _File, scenes: Collection[Key]) -> str:
+    """Return the reason why a file is not used."""
+    if file.kind == "other":
+        return "images of depth and the like"
+    return "further label maps" if file.key in scenes else "label maps that fit no image"
+
+
+def _such(files: Collection[_File]) -> str:
+    return f"{len(files):,} such as {min(file.path for file in files)}"
+
+
+def _listed(scenes: Sequence[Scene], lists: Mapping[str, Collection[str]]) -> list[Scene]:
+    """Return the scenes that lists of splits name; none if they name none to train on."""
+    split_of = {name: split for split, names in reversed([*lists.items()]) for name in names}
+    found = [
+        dataclasses.replace(scene, split=split_of[scene.image.stem])
+        for scene in scenes
+        if scene.image.stem in split_of
+    ]
+    return found if any(scene.split == "train" for scene in found) else []
