@@ -46,8 +46,8 @@ def choose_columns(holds: Mapping[str, Holds]) -> Columns:
         images[0],
         labels[0] if labels else None,
         {
-            "columns of images": [name for name in found if name not in taken],
-            "other columns": [name for name in holds if name not in found],
+            "column{s} of images": [name for name in found if name not in taken],
+            "other column{s}": [name for name in holds if name not in found],
         },
     )
 

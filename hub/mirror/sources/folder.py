@@ -5,6 +5,7 @@ import dataclasses
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import PurePath
 
+from .listing import by_suffix
 from .names import CLASSES, INSTANCES, Kind, read_folder, read_stem, words
 
 Key = tuple[str, tuple[str, ...], str]  # split, folders and scene of a file
@@ -74,9 +75,7 @@ def understand(
     """
     pictures = [path for path in paths if path.suffix.lower() in formats]
     unused: dict[str, list[str]] = collections.defaultdict(list)
-    for path in paths:
-        if path.suffix.lower() not in formats:
-            unused[f"{path.suffix.lower() or 'other'} files"].append("")
+    unused |= by_suffix([path for path in paths if path.suffix.lower() not in formats])
     files = list(map(_read, pictures))
     notes = []
     if files and all(file.kind != "image" for file in files):
@@ -93,9 +92,9 @@ def understand(
         if file not in alone and file not in taken:
             unused[_why(file, scenes)].append(str(file.path))
     if alone:
-        notes.append(f"{_such(alone)} taken as images, as nothing else shows their scene")
+        notes.append(f"{_such(alone)} taken as images, as no image has the rest of that name")
     if twice := [file for file in images if scenes[file.key] > 1]:
-        notes.append(f"{_such(twice)} taken as images, though others have the same name")
+        notes.append(f"{_such(twice)} taken as images, each, though they have one name")
     found = [
         Scene(file.path, file.split, labels[file].path if file in labels else None)
         for file in files
@@ -104,7 +103,7 @@ def understand(
     listed = [] if any(scene.split for scene in found) else _listed(found, lists or {})
     if listed:
         known = {scene.image for scene in listed}
-        unused["images in no list of a split"] = [
+        unused["image{s} in no list of a split"] = [
             str(scene.image) for scene in found if scene.image not in known
         ]
     return Layout(listed or found, notes, dict(unused), bool(listed))
@@ -162,12 +161,12 @@ def _is_below(image: _File, labels: _File) -> bool:
 def _why(file: _File, scenes: Collection[Key]) -> str:
     """Return the reason why a file is not used."""
     if file.kind == "other":
-        return "images of depth and the like"
-    return "further label maps" if file.key in scenes else "label maps that fit no image"
+        return "image{s} of depth and the like"
+    return "further label map{s}" if file.key in scenes else "label map{s} of no image"
 
 
 def _such(files: Collection[_File]) -> str:
-    return f"{len(files):,} such as {min(file.path for file in files)}"
+    return f"{len(files):,} file{'s' * (len(files) != 1)} like {min(file.path for file in files)}"
 
 
 def _listed(scenes: Sequence[Scene], lists: Mapping[str, Collection[str]]) -> list[Scene]:

@@ -29,10 +29,10 @@ def hold_out(names: Sequence[PurePath]) -> tuple[set[PurePath], str]:
         if len(groups) >= FEWEST and 2 * len(inside) <= len(names):
             found, chosen = _lowest(groups, wanted, len(names) // FEWEST)
             if found:
-                return found, f"{len(chosen):,} of {len(groups):,} {what}, held out here"
+                return found, f"held out: {len(chosen):,} of {len(groups):,} {what}"
     found, _ = _lowest(_grouped(names, lambda name: name.stem), wanted, len(names) // 2)
     found = found or _lowest(_grouped(names, str), wanted, 1)[0]
-    return found, "held out here, by name"
+    return found, "held out, by name"
 
 
 def with_copies(chosen: set[PurePath], names: Sequence[PurePath], base: Path) -> set[PurePath]:

@@ -19,6 +19,8 @@ from .names import SPLITS, read_stem, split_of
 from .records import Record
 from .understood import Understood
 
+TRIES = 4  # to hold out images of which one can be read
+
 
 @dataclasses.dataclass(frozen=True)
 class Images:
@@ -67,7 +69,7 @@ def find_images(found: Listing) -> Images | None:
         return None
     scenes, held_out = _placed(layout.scenes, found.base)
     order = sorted(scenes, key=lambda scene: (SPLITS.index(scene.split), scene.image))
-    unused = {"links that lead out of the source": [str(path) for path in found.outside]}
+    unused = {"link{s} out of the source": [str(path) for path in found.outside]}
     maps = [_pattern(scene) for scene in order if scene.labels is not None]
     understood = Understood(
         splits=collections.Counter(scene.split for scene in order),
@@ -95,14 +97,34 @@ def _placed(scenes: Sequence[Scene], base: Path) -> tuple[list[Scene], str]:
     if "validation" not in given:
         if len(train) < 2:
             raise ValueError("two images are wanted, to train on and to validate on; got one.")
-        chosen, said = hold_out(train)
-        chosen = with_copies(chosen, train, base)
+        chosen, said = _chosen(train, base)
     return [
         dataclasses.replace(
             scene, split="validation" if scene.image in chosen else scene.split or "train"
         )
         for scene in scenes
     ], said
+
+
+def _chosen(names: Sequence[PurePath], base: Path) -> tuple[set[PurePath], str]:
+    """Return what `hold_out` does; other images if each of those is broken."""
+    left = list(names)
+    for _ in range(TRIES):
+        chosen, said = hold_out(left)
+        if any(map(_is_readable, (base / name for name in chosen))):
+            return with_copies(chosen, names, base), said
+        left = [name for name in left if name not in chosen]
+        if not left:
+            break
+    return hold_out(names)  # and it is said of each that it is broken
+
+
+def _is_readable(path: Path) -> bool:
+    try:
+        read_image_file(path)
+    except ValueError:
+        return False
+    return True
 
 
 def _lists(found: Listing) -> dict[Path, str]:
@@ -126,7 +148,9 @@ def _notes(layout: Layout, lists: Mapping[Path, str]) -> list[str]:
     if layout.listed:
         return [f"splits as in {', '.join(map(str, sorted(lists)))}"]
     if 0 < len(loose) < len(layout.scenes):
-        return [f"{len(loose):,} such as {loose[0].image} in no folder of a split, so to train on"]
+        return [
+            f"{len(loose):,} like {loose[0].image} lie in no folder of a split, so they are train"
+        ]
     return []
 
 
@@ -141,11 +165,11 @@ def _names(base: Path, lists: Mapping[Path, str]) -> dict[str, Collection[str]]:
 
 
 def _pattern(scene: Scene) -> str:
-    """Return where label maps such as that of a scene lie: `masks/`, or `NAME_mask.png`."""
+    """Return where label maps such as that of a scene lie: in `masks/`, or `NAME_mask.png`."""
     assert scene.labels is not None
     beside = [name for name in scene.labels.parent.parts if name not in scene.image.parent.parts]
     if beside:
-        return f"{beside[0]}/"
+        return f"in {beside[0]}/"
     name, stem = read_stem(scene.labels.stem)[0], scene.labels.stem
     rest = stem.removeprefix(name) if stem.startswith(name) else stem.removesuffix(name)
     before, after = ("NAME", rest) if stem.startswith(name) else (rest, "NAME")

@@ -1,9 +1,12 @@
 """The files of a person's own sources: each once, and none that lies outside of them."""
 
+import collections
 import dataclasses
 import os
 from collections.abc import Sequence
-from pathlib import Path
+from pathlib import Path, PurePath
+
+KINDS = 6  # of files that are named in a line, the commonest
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,6 +45,17 @@ def list_sources(sources: Sequence[Path]) -> Listing:
     base = os.path.commonpath(folders) if folders else ""
     files = sorted(Path(os.path.relpath(path, base)) for path in found if os.path.isfile(path))
     return Listing(Path(base), files, sorted(map(Path, outside)))
+
+
+def by_suffix(paths: Sequence[PurePath]) -> dict[str, list[str]]:
+    """Return files that are of no use by their kind, as `Understood` has it: some of them named."""
+    suffixes = collections.Counter(path.suffix.lower() for path in paths)
+    named = [suffix for suffix, _ in suffixes.most_common(KINDS) if suffix[1:].isalnum()]
+    found: dict[str, list[str]] = collections.defaultdict(list)
+    for path in paths:
+        suffix = path.suffix.lower()
+        found[f"{suffix if suffix in named else 'other'} file{{s}}"].append("")
+    return dict(found)
 
 
 def _root(source: Path) -> str:

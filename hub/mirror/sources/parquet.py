@@ -11,7 +11,7 @@ from typing import Any
 
 from ...common.terminal import printable
 from .columns import Columns, Holds, choose_columns
-from .listing import Listing
+from .listing import Listing, by_suffix
 from .names import read_folder, split_of
 from .records import first_copies
 from .tables import Cells, Table, Tables, bytes_of, make_tables, to_train_on
@@ -28,24 +28,21 @@ def find_tables(found: Listing) -> Tables | None:
     Raises a `ValueError` if none is to train on, or none has images.
     """
     paths = [path for path in found.files if path.suffix.lower() == ".parquet"]
-    other = [path for path in found.files if path.suffix.lower() != ".parquet"]
-    unused: dict[str, list[str]] = collections.defaultdict(list)
-    for path in other:
-        unused[f"{path.suffix.lower() or 'other'} files"].append("")
-    kept = first_copies([found.base / path for path in paths])
-    unused["copies of others"] = [str(path) for path in paths if found.base / path not in kept]
-    paths = [path for path in paths if found.base / path in kept]
-    if not paths:
+    first = {path.relative_to(found.base) for path in first_copies([found.base / p for p in paths])}
+    opened = {path: _opened(found.base / path) for path in paths if path in first}
+    if not opened:
         return None
-    opened = {path: _opened(found.base / path) for path in paths}
-    columns = choose_columns(opened[paths[0]][0])
-    wanted = [name for name in (columns.image, columns.labels) if name is not None]
-    for path, (holds, _) in opened.items():
-        if not set(wanted) <= holds.keys():
-            unused[f"files without {' and '.join(wanted)}"].append(str(path))
+    columns = _columns([holds for holds, _ in opened.values()])
+    unused = {
+        "duplicate file{s}": [str(path) for path in paths if path not in first],
+        f"file{{s}} without column {columns.image}": [
+            str(path) for path, (holds, _) in opened.items() if columns.image not in holds
+        ],
+        "link{s} out of the source": [str(path) for path in found.outside],
+    } | by_suffix([path for path in found.files if path not in paths])
     files: dict[str, list[Path]] = collections.defaultdict(list)
-    for path in paths:
-        if set(wanted) <= opened[path][0].keys():
+    for path, (holds, _) in opened.items():
+        if columns.image in holds:
             files[_split(path)].append(path)
     splits = {
         split: Table(
@@ -53,11 +50,19 @@ def find_tables(found: Listing) -> Tables | None:
         )
         for split, some in to_train_on(files).items()
     }
-    links = {"links that lead out of the source": [str(path) for path in found.outside]}
-    made = make_tables(splits, columns, bytes_of, unused | links)
+    made = make_tables(splits, columns, bytes_of, unused)
     return dataclasses.replace(
         made, files=[(split, found.base / path) for split, some in files.items() for path in some]
     )
+
+
+def _columns(tables: Sequence[Mapping[str, Holds]]) -> Columns:
+    """Return the columns of the first table that has images."""
+    *others, last = tables
+    for holds in others:
+        with contextlib.suppress(ValueError):
+            return choose_columns(holds)
+    return choose_columns(last)
 
 
 def _split(path: Path) -> str:
@@ -101,7 +106,6 @@ def _holds(kind: Any) -> Holds:
 def _rows(base: Path, paths: Sequence[Path], columns: Columns) -> Iterator[Cells]:
     from pyarrow.parquet import ParquetFile
 
-    names = [name for name in (columns.image, columns.labels) if name is not None]
     for path in paths:
         number = 0
         # Opened here, as Arrow opens no name that is not UTF-8, and takes no pattern for a name.
@@ -110,10 +114,11 @@ def _rows(base: Path, paths: Sequence[Path], columns: Columns) -> Iterator[Cells
             (base / path).open("rb") as stream,
             ParquetFile(stream, page_checksum_verification=True) as file,
         ):
-            for batch in file.iter_batches(ROWS, columns=names):
+            wanted = {columns.image, columns.labels} & set(file.schema_arrow.names)
+            for batch in file.iter_batches(ROWS, columns=sorted(filter(None, wanted))):
                 for row in batch.to_pylist():
-                    labels = None if columns.labels is None else row[columns.labels]
-                    yield f"{printable(base / path)}, row {number}", row[columns.image], labels
+                    name = f"{printable(base / path)}, row {number}"
+                    yield name, row[columns.image], row.get(columns.labels or "")
                     number += 1
 
 

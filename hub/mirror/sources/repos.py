@@ -32,7 +32,11 @@ def find_repo(repo_id: str, commit: str) -> Tables:
                     "nothing was read."
                 )
         found: Any = builder.as_streaming_dataset()
-        splits: dict[str, Any] = {str(name): rows for name, rows in found.items()}
+        # Otherwise `datasets` opens whatever a cell names.
+        splits: dict[str, Any] = {
+            str(name): (rows if rows.features else rows._resolve_features()).decode(False)
+            for name, rows in found.items()
+        }
         named: dict[str, str] = {}
         for name in splits:
             named.setdefault(SPLIT_OF.get(name.lower(), name), name)
@@ -46,7 +50,7 @@ def find_repo(repo_id: str, commit: str) -> Tables:
     rest = [name for name in splits if name not in to_train_on(named).values()]
     rest += [name for split, name in to_train_on(named).items() if split not in taken]
     read = functools.partial(_read, repo_id, commit)
-    return make_tables(tables, columns, read, {"splits": rest})
+    return make_tables(tables, columns, read, {"split{s}": rest})
 
 
 def _is_of(repo_id: str, commit: str, address: str) -> bool:
@@ -69,10 +73,9 @@ def _holds(rows: Any) -> dict[str, Holds]:
     """Return what the columns of a streamed dataset hold."""
     from datasets import Image
 
-    features = rows.features or rows._resolve_features().features
     return {
         name: "images" if isinstance(kind, Image) else "files" if _may_hold(kind) else "else"
-        for name, kind in features.items()
+        for name, kind in rows.features.items()
     }
 
 

@@ -18,7 +18,7 @@ from .names import SPLITS
 from .records import Record
 from .understood import Understood
 
-TENTH = "held out here: every tenth row of the first 1,000 to train on"
+TENTH = "held out: every tenth of the first 1,000 rows"
 Cells = tuple[str, Any, Any]  # the name of a row, and what it has in the columns taken
 Read = Callable[[Any], bytes | None]
 
@@ -100,7 +100,7 @@ def make_tables(
             counts |= {"train": train - tenth, "validation": tenth}
         else:
             counts["validation"] = None
-    labels = {} if columns.labels is None else {f"column {columns.labels}": None}
+    labels = {} if columns.labels is None else {f"in column {columns.labels}": None}
     unused = {**columns.unused, **unused}
     understood = Understood(counts, held_out, labels, columns.image, (), unused)
     return Tables(splits, columns, read, understood)

@@ -13,10 +13,11 @@ class Understood:
 
     - `splits`: how many images each split has; `None` if that is not known before.
     - `held_out`: how the images to validate on were chosen; `""` if their owner did.
-    - `labels`: where label maps come from, and of how many images; the number may be unknown.
+    - `labels`: where label maps come from, and how many; the number may be unknown.
     - `column`: that of the images, if they are in tables.
     - `notes`: what was taken in one of several senses that it may have.
-    - `unused`: for each reason, what is not used for it. A reason follows a number: `files`.
+    - `unused`: for each reason, the names of what is not used, `""` where they say nothing. A
+      reason follows a number, such as `file{s}`.
     """
 
     splits: Mapping[str, int | None]
@@ -28,35 +29,31 @@ class Understood:
 
     def __str__(self) -> str:
         """Return all of it in one line."""
-        parts = [
-            name if self.splits[name] is None else f"{self.splits[name]:,} {name}"
-            for name in SPLITS
-            if name in self.splits
-        ]
-        if self.held_out:
-            place = next(n for n, name in enumerate(parts) if name.endswith("validation"))
-            parts[place] += f" ({self.held_out})"
-        said = [f"Images: {', '.join(parts)}{self._from_column()}", self._label_maps(), *self.notes]
-        left = [f"{len(of):,} {why}{_example(of)}" for why, of in self.unused.items() if of]
-        if left:
-            said.append(f"not used: {', '.join(left)}")
+        counts = [count for count in self.splits.values() if count is not None]
+        total = f"{sum(counts):,} " if len(counts) == len(self.splits) else ""
+        parts = [self._split(name) for name in SPLITS if name in self.splits]
+        column = f" in column {self.column}" if self.column else ""
+        said = [f"Found {total}images{column}: {', '.join(parts)}", self._label_maps()]
+        left = [_left(why, things) for why, things in self.unused.items() if things]
+        said += [*self.notes, *([f"not used: {', '.join(left)}"] if left else [])]
         return printable(f"{'; '.join(said)}.")
 
-    def _from_column(self) -> str:
-        return f", from column {self.column}" if self.column else ""
+    def _split(self, name: str) -> str:
+        count = self.splits[name]
+        how = f" ({self.held_out})" if name == "validation" and self.held_out else ""
+        return f"{'' if count is None else f'{count:,} '}{name}{how}"
 
     def _label_maps(self) -> str:
         if not self.labels:
             return "no label maps"
         parts = [
-            place if count is None else f"{count:,} from {place}"
-            for place, count in self.labels.items()
+            place if count is None else f"{count:,} {place}" for place, count in self.labels.items()
         ]
-        known = None not in self.labels.values()
-        return f"label maps: {', '.join(parts)}" if known else f"label maps from {parts[0]}"
+        return f"label maps: {', '.join(parts)}"
 
 
-def _example(names: Sequence[str]) -> str:
-    if not names or not names[0]:
-        return ""
-    return f" ({names[0]})" if len(names) == 1 else f" (such as {names[0]})"
+def _left(why: str, things: Sequence[str]) -> str:
+    """Return how many things are not used and why, with an example if they have names."""
+    said = why.replace("{s}", "s" * (len(things) != 1))
+    such = "" if len(things) == 1 else "such as "
+    return f"{len(things):,} {said}" + (f" ({such}{things[0]})" if things[0] else "")
