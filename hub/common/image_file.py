@@ -102,8 +102,8 @@ def as_labels(image: Image.Image) -> Integer[np.ndarray, "h w"]:
         values = np.array(image)[..., 0].astype(np.int64)
     elif image.mode in ("1", "L", "F", *_WIDE):
         values = np.array(image)
-        if not (values == np.trunc(values)).all():
-            raise ValueError("its labels are fractions; whole numbers are wanted")
+        if not (np.isfinite(values) & (values == np.trunc(values))).all():
+            raise ValueError("its labels are fractions, or no numbers; whole numbers are wanted")
         values = values.astype(np.int64)
     else:
         values = np.array(image.convert("RGB")).astype(np.int64) @ 256 ** np.arange(3)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from hub.common.image_file import read_image_file, read_label_file
+from hub.common.image_file import formats, read_image_file, read_label_file
 
 pytestmark = pytest.mark.quick
 
@@ -67,6 +67,15 @@ def test_a_photo_is_turned_as_its_exif_data_says(tmp_path):
     np.testing.assert_array_equal(read_image_file(path), np.rot90(RGB, -1))
 
 
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_a_label_map_is_turned_as_its_image_is(tmp_path, orientation):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    image = saved(tmp_path, "a.png", Image.fromarray(RGB), exif=exif)
+    labels = saved(tmp_path, "a_mask.png", Image.fromarray(GREY), exif=exif)
+    np.testing.assert_array_equal(read_label_file(labels), read_image_file(image)[..., 0])
+
+
 def bomb():
     """A PNG of a few bytes that says it has 10^10 pixels."""
     head = struct.pack(">IIBBBBB", 100_000, 100_000, 8, 2, 0, 0, 0)
@@ -108,6 +117,24 @@ def test_what_is_no_image_is_said_in_a_sentence(tmp_path, name, content, message
     assert len(str(raised.value).splitlines()) == 1
 
 
+def test_a_name_forges_no_line(tmp_path):
+    for name in ("a\nb\x1b[31m.png", "caf\udce9.png"):
+        (tmp_path / name).write_bytes(b"no image")
+        for path in (tmp_path / name, tmp_path / f"no {name}"):
+            with pytest.raises(ValueError) as raised:
+                read_image_file(path)
+            assert str(raised.value).isprintable() and str(raised.value).isascii()
+
+
+@pytest.mark.parametrize("suffix", ["eps", "ps"])
+def test_no_program_is_started_to_read_one(tmp_path, suffix):
+    """Pillow would have Ghostscript draw these, whatever the file is called."""
+    assert f".{suffix}" not in formats() >= {".png", ".jpg", ".tif", ".gif", ".webp"}
+    Image.fromarray(RGB).save(tmp_path / "a.png", "eps")
+    with pytest.raises(ValueError, match="is no image, or of a format that"):
+        read_image_file(tmp_path / "a.png")
+
+
 def test_what_is_too_small_or_no_file_is_said_as_well(tmp_path):
     one = saved(tmp_path, "one.png", Image.new("RGB", (1, 1)))
     floats = saved(tmp_path, "f.tif", Image.fromarray(np.zeros(SIZE, np.float32)))
@@ -120,6 +147,83 @@ def test_what_is_too_small_or_no_file_is_said_as_well(tmp_path):
     ):
         with pytest.raises(ValueError, match=message):
             read_image_file(name)
+
+
+SHAPES = np.zeros(SIZE, np.uint8)
+SHAPES[2:8, 2:9], SHAPES[10:15, 12:20] = 1, 2
+COLOURS = np.array([[0, 0, 0], [255, 0, 0], [0, 0, 255]], np.uint8)
+
+
+def partition(labels):
+    """The same for label maps that differ by the numbers of objects alone, the background's not."""
+    _, numbers = np.unique(labels, return_inverse=True)
+    pairs = set(zip(SHAPES.ravel().tolist(), numbers.ravel().tolist(), strict=True))
+    return (
+        len(pairs) == len(np.unique(SHAPES)) == numbers.max() + 1
+        and ((labels == 0) == (SHAPES == 0)).all()
+    )
+
+
+def palette_of(order):
+    """The picture as a palette in this order, and some colours that are not in use."""
+    image = Image.fromarray(np.argsort(order).astype(np.uint8)[SHAPES], "P")
+    image.putpalette(COLOURS[order].tobytes() + bytes([9, 9, 9] * 5))
+    return image
+
+
+@pytest.mark.parametrize(
+    ("name", "make"),
+    [
+        ("rgb.png", lambda colours: Image.fromarray(colours)),
+        ("rgb.gif", lambda colours: Image.fromarray(colours)),
+        ("fewer.png", lambda colours: Image.fromarray(colours).quantize(4)),
+        ("adaptive.bmp", lambda colours: Image.fromarray(colours).convert("P", palette=1)),
+        ("rgba.png", lambda colours: Image.fromarray(colours).convert("RGBA")),
+        ("cmyk.tif", lambda colours: Image.fromarray(colours).convert("CMYK")),
+        ("first.png", lambda colours: palette_of([0, 1, 2])),
+        ("second.png", lambda colours: palette_of([1, 0, 2])),
+        ("last.png", lambda colours: palette_of([2, 1, 0])),
+        ("grey.png", lambda colours: Image.fromarray(SHAPES * 90)),
+        ("wide.tif", lambda colours: Image.fromarray(SHAPES.astype(np.int32))),
+        ("floats.tif", lambda colours: Image.fromarray(SHAPES.astype(np.float32))),
+    ],
+)
+def test_black_is_the_background_however_it_is_stored(tmp_path, name, make):
+    assert partition(read_label_file(saved(tmp_path, name, make(COLOURS[SHAPES]))))
+
+
+def test_what_is_transparent_is_background_unless_all_is(tmp_path):
+    white = np.where(SHAPES[..., None] == 0, 255, COLOURS[SHAPES])
+    for alpha, name in ((SHAPES > 0, "a.png"), (SHAPES > 0, "a.webp")):
+        pixels = np.concatenate([white, 255 * alpha[..., None]], -1).astype(np.uint8)
+        options = {} if name.endswith("png") else dict(lossless=True, exact=True)
+        assert partition(read_label_file(saved(tmp_path, name, Image.fromarray(pixels), **options)))
+    unseen = np.concatenate([COLOURS[SHAPES], np.zeros((*SIZE, 1), np.uint8)], -1)
+    assert partition(read_label_file(saved(tmp_path, "b.png", Image.fromarray(unseen))))
+    image = palette_of([1, 0, 2])
+    assert partition(read_label_file(saved(tmp_path, "c.png", image, transparency=1)))
+
+
+def test_void_of_a_palette_is_background_and_a_white_object_is_none(tmp_path):
+    """Pascal VOC has 255 on the borders of objects, others as their only object."""
+    for labels, wanted in (
+        (np.where(SHAPES == 2, 255, SHAPES), np.where(SHAPES == 2, 0, SHAPES)),
+        (np.where(SHAPES > 0, 255, 0), np.where(SHAPES > 0, 255, 0)),
+    ):
+        image = Image.fromarray(labels.astype(np.uint8), "P")
+        image.putpalette(
+            bytes([0, 0, 0, 128, 0, 0, 0, 128, 0]) + bytes([7] * 750 + [224, 224, 192])
+        )
+        np.testing.assert_array_equal(read_label_file(saved(tmp_path, "a.png", image)), wanted)
+    grey = saved(tmp_path, "grey.png", Image.fromarray(SHAPES * 127))
+    np.testing.assert_array_equal(read_label_file(grey), SHAPES * 127)
+
+
+def test_fractions_are_no_labels(tmp_path):
+    for value in (0.5, np.nan, np.inf):
+        labels = np.where(SHAPES == 1, value, 0).astype(np.float32)
+        with pytest.raises(ValueError, match="its labels are fractions, or no numbers"):
+            read_label_file(saved(tmp_path, "a.tif", Image.fromarray(labels)))
 
 
 def test_a_label_map_may_be_of_numbers_a_palette_or_colours(tmp_path):
