@@ -224,7 +224,9 @@ def waymo_frames(folder, count=4, name="training"):
         annotation = field(10, field(1, DIVISOR) + field(2, panoptic)) if panoptic else b""
         front = field(1, 1) + field(2, jpeg) + annotation
         other = field(1, 2) + field(2, b"another camera's")
-        frame = field(1, field(1, b"drive")) + field(2, 1234) + field(4, other) + field(4, front)
+        frame = (
+            field(1, field(1, name.encode())) + field(2, 1234) + field(4, other) + field(4, front)
+        )
         payloads.append(frame + field(5, b"laser"))
         images.append(decoded)
         labels.append(label if panoptic else None)

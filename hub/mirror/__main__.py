@@ -42,8 +42,8 @@ def main(
         dataset: tetrominoes, objects_room, clevr, clevrtex, multishapenet_easy or waymo_open; or
             images, for images of your own.
         source: Files of the release, or folders of them; or procedural, to draw the scenes. For
-            images: folders of files in any format that Pillow reads, label maps beside them if
-            there are (NAME_mask.png, or a folder masks), or of parquet; or a dataset of the Hub.
+            images: folders of images, with label maps if there are (NAME_mask.png, or a folder
+            masks), or of parquet; or a dataset of the Hub.
         to: A repo of the Hub, created if absent; or a folder, such as ./clevr or /data/clevr.
         split: The splits to convert.
         limit: The largest number of rows in each split.

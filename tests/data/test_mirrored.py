@@ -6,7 +6,7 @@ import pytest
 
 from hub.mirror import FolderTarget, mirror
 from training.data import Place
-from training.data.mirrored import open_mirror
+from training.data.mirrored import Mirror, open_mirror
 from training.data.shuffling import host_rows
 from training.data.stream import read_rows, stream_rows
 
@@ -83,3 +83,18 @@ def test_what_is_no_mirror_of_it_is_said(found, tmp_path):
         open_mirror(str(tmp_path), "clevr")
     with pytest.raises(ValueError, match="has no row of split 'test'; it has validation, train"):
         read_rows(found, "test")
+
+
+def test_of_a_subset_it_is_said_where_it_is_to_be_had():
+    """The releases have none of these."""
+    release = Mirror("m", "clevr", {"train": {"a": 1}, "validation": {"b": 1}}, {}, True, False)
+    with pytest.raises(ValueError) as raised:
+        release.count("clevr6_train")
+    assert str(raised.value) == (
+        "m has no row of split 'clevr6_train'; it has train, validation. clevr6 is drawn: leave "
+        "out --data, or python -m hub.mirror clevr --source procedural --split clevr6_train "
+        "clevr6_validation --to FOLDER."
+    )
+    for split in ("test", "clevr7_train", "clevr6_poses"):
+        with pytest.raises(ValueError, match="it has train, validation.$"):
+            release.count(split)

@@ -146,3 +146,26 @@ def test_the_card_shows_scenes_that_have_labels(tmp_path):
         below = np.asarray(samples)[samples.height // 2 + 4 :]
     cells = [below[:, start : start + 128] for start in range(0, below.shape[1], 132)]
     assert len(cells) == 8 and not any((cell == 255).all() for cell in cells)
+
+
+@pytest.mark.parametrize("name", ["{}.1", "copy of {}", "more/{}"])
+def test_a_file_that_is_there_twice_is_no_second_part_of_a_release(tmp_path, name):
+    """Its scenes to validate on would be trained on."""
+    path, _, _ = multi_object("tetrominoes", tmp_path, count=3)
+    copy = tmp_path / name.format(path.name)
+    copy.parent.mkdir(exist_ok=True)
+    shutil.copy(path, copy)
+    with pytest.raises(ValueError, match=f"is a copy of {tmp_path}.*, which is read already"):
+        list(read_records("tetrominoes", [tmp_path]))
+    copy.write_bytes(path.read_bytes()[:-1] + b"!")  # of the same size
+    with pytest.raises(ValueError, match="record"):
+        list(read_records("tetrominoes", [tmp_path]))
+    assert len(list(read_records("tetrominoes", [path, path]))) == 3  # the same, named twice
+
+
+def test_nor_is_a_table(tmp_path):
+    folder, _, _ = releases.waymo_tables(tmp_path)
+    table = sorted(folder.rglob("*.parquet"))[0]
+    shutil.copy(table, table.with_stem("drive (1)"))
+    with pytest.raises(ValueError, match="is a copy of .*, which is read already; remove one"):
+        list(read_rows("waymo_open", [folder], "train"))

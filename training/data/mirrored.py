@@ -8,8 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
-from hub.mirror import MANIFEST, MAX_MANIFEST_BYTES, Manifest
+from hub.mirror import MANIFEST, MAX_MANIFEST_BYTES, PROCEDURAL, Manifest
 from hub.remote import Folder, Repo, locate
+
+from .catalogue import DATASETS, SPLITS
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,9 +40,20 @@ class Mirror:
         if split not in self.files:
             raise ValueError(
                 f"{self.name} has no row of split {split!r}; it has {', '.join(self.files)}."
+                f"{self._where(split)}"
             )
         ends = np.cumsum(list(self.files[split].values()))
         return np.diff(ends if max_rows is None else np.minimum(ends, max_rows), prepend=0).tolist()
+
+    def _where(self, split: str) -> str:
+        """Return where the split of a subset is to be had, `""` if it is none that is drawn."""
+        subset, _, part = split.rpartition("_")
+        if not subset or part not in SPLITS or split not in DATASETS[self.dataset].draw:
+            return ""
+        return (
+            f" {subset} is drawn: leave out --data, or python -m hub.mirror {self.dataset} "
+            f"--source {PROCEDURAL} --split {subset}_train {subset}_validation --to FOLDER."
+        )
 
     def count(self, split: str, max_rows: int | None = None) -> int:
         """Return the number of rows of a split, at most `max_rows`. Errors: see `counts`."""

@@ -13,7 +13,7 @@ from ...common.terminal import printable
 from .columns import Columns, Holds, choose_columns
 from .listing import Listing, by_suffix
 from .names import read_folder, split_of
-from .records import first_copies
+from .records import copies
 from .tables import Cells, Table, Tables, bytes_of, make_tables, to_train_on
 
 ROWS = 16  # of a file, read at once
@@ -28,13 +28,13 @@ def find_tables(found: Listing) -> Tables | None:
     Raises a `ValueError` if none is to train on, or none has images.
     """
     paths = [path for path in found.files if path.suffix.lower() == ".parquet"]
-    first = {path.relative_to(found.base) for path in first_copies([found.base / p for p in paths])}
-    opened = {path: _opened(found.base / path) for path in paths if path in first}
+    twice = [path.relative_to(found.base) for path in copies([found.base / p for p in paths])]
+    opened = {path: _opened(found.base / path) for path in paths if path not in twice}
     if not opened:
         return None
     columns = _columns([holds for holds, _ in opened.values()])
     unused = {
-        "duplicate file{s}": [str(path) for path in paths if path not in first],
+        "duplicate file{s}": list(map(str, twice)),
         f"file{{s}} without column {columns.image}": [
             str(path) for path, (holds, _) in opened.items() if columns.image not in holds
         ],

@@ -68,18 +68,20 @@ def list_files(folder: Path) -> list[Path]:
     return sorted(path for path in found if path.is_file())
 
 
-def first_copies(paths: Sequence[Path]) -> list[Path]:
-    """Return the files without those that are the same as one before them, byte for byte."""
+def copies(paths: Sequence[Path]) -> dict[Path, Path]:
+    """Return the files that are the same, byte for byte, as one before them, and which that is."""
     found: dict[tuple[int, bytes], list[Path]] = {}
-    kept = []
+    same = {}
     for path in paths:
         with path.open("rb") as file:
             start = path.stat().st_size, file.read(1 << 12)
         others = found.setdefault(start, [])
-        if not any(filecmp.cmp(path, other, shallow=False) for other in others):
+        twin = next((o for o in others if filecmp.cmp(path, o, shallow=False)), None)
+        if twin is None:
             others.append(path)
-            kept.append(path)
-    return kept
+        else:
+            same[path] = twin
+    return same
 
 
 def refuse_copies(paths: Sequence[Path]) -> None:
@@ -87,10 +89,8 @@ def refuse_copies(paths: Sequence[Path]) -> None:
 
     Its scenes would be twice in the mirror, those to validate on again among those to train on.
     """
-    kept = first_copies(paths)
-    for path in paths:
-        if path not in kept:
-            raise ValueError(f"{path} is a copy of another file among the sources; remove it.")
+    for copy, path in copies(paths).items():
+        raise ValueError(f"{copy} is a copy of {path}, which is read already; remove one of them.")
 
 
 def read_tfrecords(paths: Sequence[Path]) -> Iterator[tuple[Path, int, float, bytes]]:
