@@ -101,8 +101,8 @@ def test_the_layout_of_voc():
     scenes, unused = read(*paths, *maps, *other, lists=lists)
     assert scenes == {paths[1]: ("train", maps[2]), paths[2]: ("validation", maps[3])}
     assert unused == {
-        ".xml file{s}": 1, ".txt file{s}": 1, "further label map{s}": 2,
-        "image{s} in no list of a split": 3,
+        "file{s} of annotations, of which only label maps are read": 1, ".txt file{s}": 1,
+        "further label map{s}": 2, "image{s} in no list of a split": 3,
     }  # fmt: skip
     # Lists of something else say nothing.
     assert len(read(*paths, lists={"train": {"a", "b"}})[0]) == 5
@@ -121,8 +121,12 @@ def test_the_layouts_of_renderers_with_a_folder_a_scene():
 
 
 def test_what_is_no_image_is_counted_by_kind():
-    names = ["1.json", "2.JSON", "1.xml", "train/a.jpg", "annotations/x.json", "README"]
-    assert read(*names)[1] == {".json file{s}": 3, ".xml file{s}": 1, "other file{s}": 1}
+    names = ["1.json", "2.JSON", "1.xml", "train/a.jpg", "train/a.json", "README"]
+    names += ["annotations/instances.json", "Labels/a.txt"]
+    assert read(*names)[1] == {
+        ".json file{s}": 2, ".xml file{s}": 1, "other file{s}": 1,
+        "file{s} of annotations, of which only label maps are read": 3,
+    }  # fmt: skip
     many = read("a.png", *(f"frame.{n}" for n in range(1000)))[1]
     assert sum(many.values()) == 1000 and len(many) < 10
 

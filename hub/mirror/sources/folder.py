@@ -8,6 +8,7 @@ from pathlib import PurePath
 from .listing import by_suffix
 from .names import CLASSES, INSTANCES, Kind, read_folder, read_stem, words
 
+ANNOTATIONS = (".json", ".xml", ".txt")  # polygons and boxes, as of labelme, VOC, COCO and YOLO
 Key = tuple[str, tuple[str, ...], str]  # split, folders and scene of a file
 LOSSY = (".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".avif", ".avifs", ".mpo")
 
@@ -75,11 +76,10 @@ def understand(
     """
     pictures = [path for path in paths if path.suffix.lower() in formats]
     unused: dict[str, list[str]] = collections.defaultdict(list)
-    unused |= by_suffix([path for path in paths if path.suffix.lower() not in formats])
     files = list(map(_read, pictures))
     notes = []
     if files and all(file.kind != "image" for file in files):
-        notes.append("all are taken as images, though they are called like label maps")
+        notes.append("all are taken for images, though they are called like label maps")
         files = [dataclasses.replace(file, kind="image", scene=file.path.stem) for file in files]
     images = [file for file in files if file.kind == "image"]
     others = [file for file in files if file.kind != "image"]
@@ -92,14 +92,15 @@ def understand(
         if file not in alone and file not in taken:
             unused[_why(file, scenes)].append(str(file.path))
     if alone:
-        notes.append(f"{_such(alone)} taken as images, as no image has the rest of that name")
+        notes.append(f"{_such(alone)}, as no image has the rest of that name")
     if twice := [file for file in images if scenes[file.key] > 1]:
-        notes.append(f"{_such(twice)} taken as images, each, though they have one name")
+        notes.append(f"{_such(twice)}, though others have the same name")
     found = [
         Scene(file.path, file.split, labels[file].path if file in labels else None)
         for file in files
         if file.kind == "image" or file in alone
     ]
+    unused |= _others(set(paths).difference(pictures), found)
     listed = [] if any(scene.split for scene in found) else _listed(found, lists or {})
     if listed:
         known = {scene.image for scene in listed}
@@ -165,8 +166,25 @@ def _why(file: _File, scenes: Collection[Key]) -> str:
     return "further label map{s}" if file.key in scenes else "label map{s} of no image"
 
 
+def _others(paths: Collection[PurePath], scenes: Sequence[Scene]) -> dict[str, list[str]]:
+    """Return the files that are no images, by their kind: annotations of images, and others."""
+    names = {scene.image.stem for scene in scenes}
+    about = [
+        path
+        for path in sorted(paths)
+        if path.suffix.lower() in ANNOTATIONS
+        and (path.stem in names or path.parent.name.casefold() == "annotations")
+    ]
+    found = by_suffix(sorted(set(paths).difference(about)))
+    said = "file{s} of annotations, of which only label maps are read"
+    return found | ({said: list(map(str, about))} if about else {})
+
+
 def _such(files: Collection[_File]) -> str:
-    return f"{len(files):,} file{'s' * (len(files) != 1)} like {min(file.path for file in files)}"
+    first = min(file.path for file in files)
+    if len(files) == 1:
+        return f"{first} is taken for an image"
+    return f"{len(files):,} files like {first} are taken for images"
 
 
 def _listed(scenes: Sequence[Scene], lists: Mapping[str, Collection[str]]) -> list[Scene]:

@@ -65,6 +65,9 @@ def find_images(found: Listing) -> Images | None:
     """
     lists = _lists(found)
     layout = understand(found.files, formats(), _names(found.base, lists))
+    if layout.listed:
+        rest = [path for path in found.files if path not in lists]
+        layout = understand(rest, formats(), _names(found.base, lists))
     if not layout.scenes:
         return None
     scenes, held_out = _placed(layout.scenes, found.base)
