@@ -21,9 +21,13 @@ def find_repo(repo_id: str, commit: str) -> Tables:
     data are files elsewhere; a `ConnectionError` if the Hub does not answer.
     """
     from datasets import load_dataset_builder
+    from datasets.exceptions import DataFilesNotFoundError
 
     with translate_hub_errors(f"reading {repo_id}", f"the Hub has no dataset {repo_id}"):
-        builder = load_dataset_builder(repo_id, revision=commit)
+        try:
+            builder = load_dataset_builder(repo_id, revision=commit)
+        except DataFilesNotFoundError as error:  # which lists all suffixes that there are
+            raise ValueError(f"{repo_id} has no data of a kind that can be read") from error
         files = builder.config.data_files or {}
         for file in (str(file) for some in files.values() for file in some):
             if not _is_of(repo_id, commit, file):
