@@ -127,6 +127,30 @@ def test_nor_can_a_list_of_files_beside_its_images(tmp_path, secret):
     assert not list((tmp_path / "out").glob("data/*.parquet"))
 
 
+def test_a_repo_without_data_is_said_in_a_sentence(tmp_path):
+    share({"README.md": b"# Soon", "notes.bin": b"1"})
+    with pytest.raises(SystemExit, match="^error: reading stranger/pets.* has no data of a kind"):
+        rows("stranger/pets", to=tmp_path / "out")
+
+
+def test_splits_of_a_repo_are_told_apart_and_those_of_no_use_are_counted(tmp_path, capsys):
+    files = {}
+    for number, split in enumerate(("test", "train", "valid")):
+        masks = {"annotation": [png(0)] * 3} if split != "test" else {}
+        table(tmp_path / "a", [png(100 * number + n) for n in range(3)], id=[1, 2, 3], **masks)
+        files[f"{split}/0.parquet"] = (tmp_path / "a").read_bytes()
+    names = "".join(
+        f"  - {{split: {split}, path: {path}/0.parquet}}\n"
+        for split, path in (("dev", "valid"), ("train", "train"), ("extra", "test"))
+    )
+    readme = f"---\nconfigs:\n- config_name: default\n  data_files:\n{names}---\n"
+    share(files | {"README.md": readme.encode()})
+    found = rows("stranger/pets", to=tmp_path / "out")
+    assert found == {"train": [100, 101, 102], "validation": [200, 201, 202]}
+    said = capsys.readouterr().out
+    assert "label maps: in column annotation" in said and "1 split (extra)" in said
+
+
 def test_images_that_are_files_of_the_repo_are_read(tmp_path):
     share({f"train/{n}.png": png(n) for n in range(12)})
     assert every(rows("stranger/pets", to=tmp_path / "out")) == list(range(12))

@@ -10,51 +10,58 @@ from typing import Any
 
 from ...common.errors import translate_hub_errors
 from .columns import Columns, Holds, choose_columns
-from .names import SPLIT_OF
+from .names import SPLIT_OF, SPLITS
 from .tables import Cells, Table, Tables, bytes_of, make_tables, to_train_on
 
 
 def find_repo(repo_id: str, commit: str) -> Tables:
-    """Return the images of a repo, those of its first column of images.
+    """Return the images of a repo; which columns are taken, `choose_columns` says.
 
     Raises a `ValueError` that lists the columns if none has images, or if the repo says that its
     data are files elsewhere; a `ConnectionError` if the Hub does not answer.
     """
+    found = _streams(repo_id, commit)
+    named: dict[str, str] = {}
+    for name in found:
+        named.setdefault(SPLIT_OF.get(name.lower(), name), name)
+    names = {split: name for split, name in to_train_on(named).items() if split in SPLITS}
+    columns = choose_columns(_holds(found[names["train"]]))
+    tables = {
+        split: Table(
+            functools.partial(_rows, repo_id, split, found[name], columns),
+            _count(found[name], name),
+        )
+        for split, name in names.items()
+    }
+    rest = [name for name in found if name not in names.values()]
+    return make_tables(
+        tables, columns, functools.partial(_read, repo_id, commit), {"split{s}": rest}
+    )
+
+
+def _streams(repo_id: str, commit: str) -> dict[str, Any]:
+    """Return the streamed datasets of a repo by the name of their split, not decoded."""
     from datasets import load_dataset_builder
-    from datasets.exceptions import DataFilesNotFoundError
+    from huggingface_hub.errors import LocalEntryNotFoundError
 
     with translate_hub_errors(f"reading {repo_id}", f"the Hub has no dataset {repo_id}"):
         try:
             builder = load_dataset_builder(repo_id, revision=commit)
-        except DataFilesNotFoundError as error:  # which lists all suffixes that there are
+        except FileNotFoundError as error:
+            if isinstance(error, LocalEntryNotFoundError):  # the Hub does not answer
+                raise
+            # Of `datasets`, which lists all suffixes that there are.
             raise ValueError(f"{repo_id} has no data of a kind that can be read") from error
         files = builder.config.data_files or {}
         for file in (str(file) for some in files.values() for file in some):
             if not _is_of(repo_id, commit, file):
-                raise ValueError(
-                    f"{repo_id} says that its data are in {file:.100}, which is none of its files; "
-                    "nothing was read."
-                )
+                raise ValueError(f"its data are in {file:.100}, which is no file of {repo_id}")
         found: Any = builder.as_streaming_dataset()
         # Otherwise `datasets` opens whatever a cell names.
-        splits: dict[str, Any] = {
+        return {
             str(name): (rows if rows.features else rows._resolve_features()).decode(False)
             for name, rows in found.items()
         }
-        named: dict[str, str] = {}
-        for name in splits:
-            named.setdefault(SPLIT_OF.get(name.lower(), name), name)
-        taken = {split: splits[name] for split, name in to_train_on(named).items()}
-        taken = {split: rows for split, rows in taken.items() if split in SPLIT_OF}
-        columns = choose_columns(_holds(next(iter(taken.values()))))
-    tables = {
-        split: Table(functools.partial(_rows, repo_id, split, rows, columns), _count(rows, name))
-        for (split, rows), name in zip(taken.items(), to_train_on(named).values(), strict=False)
-    }
-    rest = [name for name in splits if name not in to_train_on(named).values()]
-    rest += [name for split, name in to_train_on(named).items() if split not in taken]
-    read = functools.partial(_read, repo_id, commit)
-    return make_tables(tables, columns, read, {"split{s}": rest})
 
 
 def _is_of(repo_id: str, commit: str, address: str) -> bool:
@@ -93,14 +100,14 @@ def _may_hold(kind: Any) -> bool:
 def _rows(repo_id: str, split: str, rows: Any, columns: Columns) -> Iterator[Cells]:
     from datasets import Image
 
-    names = [name for name in (columns.image, columns.labels) if name is not None]
+    names = [name for name in (columns.image, columns.labels) if name in rows.features]
     rows = rows.select_columns(names)
     for name in names:
         rows = rows.cast_column(name, Image(decode=False))
     with translate_hub_errors(f"reading {repo_id}", f"the Hub has no dataset {repo_id}"):
         for place, row in enumerate(rows):
-            labels = None if columns.labels is None else row[columns.labels]
-            yield f"{repo_id}, {split}, row {place}", row[columns.image], labels
+            name = f"{repo_id}, {split}, row {place}"
+            yield name, row.get(columns.image), row.get(columns.labels or "")
 
 
 def _read(repo_id: str, commit: str, cell: Any) -> bytes | None:
