@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import shutil
 
 import datasets
 import numpy as np
@@ -239,6 +240,28 @@ def test_of_tables_too_small_images_copies_and_other_files_are_left_out(tmp_path
     for part in ("1 duplicate file (b.parquet)", "1 file without column image (0.parquet)",
                  "1 .json file"):  # fmt: skip
         assert part in said
+
+
+def test_a_mirror_of_a_mirror_is_the_same(tmp_path, capsys):
+    """Though there is a picture for people to look at beside its tables."""
+    for n in range(12):
+        put(tmp_path / f"in/{n}.png", n)
+        put(tmp_path / f"in/{n}_mask.png", 200)
+    first = rows(tmp_path / "in", to=tmp_path / "one")
+    assert rows(tmp_path / "one", to=tmp_path / "two") == first
+    said = capsys.readouterr().out.split("Found")[2]
+    assert "12 images in column image: 11 train, 1 validation; label maps: in column mask" in said
+    assert "1 .png file" in said
+    # A stray table beside images is as little in the way.
+    shutil.copy(tmp_path / "one/data/validation-00000.parquet", tmp_path / "in/a.parquet")
+    (tmp_path / "in/torn.parquet").write_bytes(b"PAR1")
+    assert rows(tmp_path / "in", to=tmp_path / "three") == first
+
+
+def test_a_row_of_a_mirror_has_its_bytes():
+    for decode in (decode_image, decode_labels):
+        with pytest.raises(ValueError, match="is not in the row; what a row only names is not"):
+            decode(None)
 
 
 def test_what_is_understood_is_said_before(tmp_path, capsys):

@@ -1,8 +1,9 @@
-"""Images of one's own, in whatever they lie: files, else parquet."""
+"""Images of one's own, in whatever most of them lie: files, or parquet."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from ...common.image_file import formats
 from .images import Images, find_images
 from .listing import list_sources
 from .parquet import find_tables
@@ -11,12 +12,23 @@ from .tables import Tables
 
 
 def find_own(sources: Sequence[Path]) -> Images | Tables:
-    """Return the image files of folders, if there are any, else the images in their parquet files.
+    """Return the image files of folders, or the images in their parquet files if these are more.
+
+    Beside tables there may be a picture for people to look at, and the other way round.
 
     Raises a `ValueError` if there are neither, or not enough to train on and to validate on.
     """
     found = list_sources(sources)
-    own = find_images(found) or find_tables(found)
+    pictures = sum(path.suffix.lower() in formats() for path in found.files)
+    try:
+        tables = find_tables(found)
+    except ValueError:
+        if not pictures:
+            raise
+        tables = None
+    if tables is not None and tables.count > pictures:
+        return tables
+    own = find_images(found)
     if own is None:
         raise ValueError(
             f"no image that Pillow reads, and no parquet, in {', '.join(map(str, sources))}"

@@ -132,7 +132,7 @@ def encode_png(pixels: UInt8[np.ndarray, "h w *c"]) -> bytes:
     return buffer.getvalue()
 
 
-def decode_image(data: bytes) -> UInt8[np.ndarray, "h w 3"]:
+def decode_image(data: bytes | None) -> UInt8[np.ndarray, "h w 3"]:
     """Decode an image; an alpha channel is dropped.
 
     Raises a `ValueError` if the data is no image or damaged.
@@ -143,13 +143,13 @@ def decode_image(data: bytes) -> UInt8[np.ndarray, "h w 3"]:
     return pixels.reshape(image.height, image.width, 3)
 
 
-def decode_labels(data: bytes) -> np.ndarray:
+def decode_labels(data: bytes | None) -> np.ndarray:
     """Decode a label map, (h, w): of a palette the indices, not the colours.
 
     Raises a `ValueError` if the data is no image of one channel or damaged.
     """
     labels = np.array(_open_image(data, "mask"))
-    depth, colour = data[24:26] if data.startswith(_PNG) else (8, 0)
+    depth, colour = data[24:26] if data and data.startswith(_PNG) else (8, 0)
     if colour == 0 and depth in (2, 4):  # of greys, which come enlarged to 0 … 255
         labels //= 255 // (2**depth - 1)
     if labels.ndim != 2:
@@ -157,7 +157,9 @@ def decode_labels(data: bytes) -> np.ndarray:
     return labels
 
 
-def _open_image(data: bytes, what: str) -> Image.Image:
+def _open_image(data: bytes | None, what: str) -> Image.Image:
+    if data is None:
+        raise ValueError(f"its {what} is not in the row; what a row only names is not read.")
     _check_png(data, what)
     try:
         # A row may be anyone's, and for some formats Pillow starts other programs.

@@ -46,12 +46,17 @@ class Tables:
     understood: Understood
     files: Sequence[tuple[str, Path]] = ()
 
+    @property
+    def count(self) -> int:
+        """The number of rows, as far as it is known before."""
+        return sum(table.count or 0 for table in self.splits.values())
+
     def records(self, keep_aspect: bool) -> Iterator[Record]:
         """Iterate over the images, split after split.
 
         - `keep_aspect`: keep all of an image, not the square in its middle.
         """
-        number, total = 0, sum(table.count or 0 for table in self.splits.values()) or 10**6
+        number, total = 0, self.count or 10**6
         for split, is_held_out, table in self._parts():
             for place, (name, image, labels) in enumerate(table.rows()):
                 if is_held_out is not None and _is_tenth(place) != is_held_out:
