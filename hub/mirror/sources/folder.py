@@ -147,8 +147,10 @@ def _belonging(images: Sequence[_File], labels: Sequence[_File]) -> dict[_File, 
         near = by_key.get(file.key, [])
         # On a disk that tells them apart, `a.png` and `A.png` are two scenes.
         near = [image for image in near if image.scene == file.scene] or near
-        below = [f for f in by_name[file.scene.casefold()] if _is_below(f, file)]
-        for image in near or (below if len(below) == 1 else []):
+        if not near:
+            below = [f for f in by_name.get(file.scene.casefold(), ()) if _is_below(f, file)]
+            near = below if len(below) == 1 else []
+        for image in near:
             found[image].append(file)
     return {image: min(some, key=lambda file: file.rank) for image, some in found.items()}
 

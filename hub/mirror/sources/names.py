@@ -1,5 +1,6 @@
 """What people call splits, images and label maps: in names of folders, files and columns."""
 
+import functools
 import re
 from typing import Literal
 
@@ -59,6 +60,7 @@ def split_of(name: str) -> str:
     return next((SPLIT_OF.get(word, "") for word in words(name)[:1]), "")
 
 
+@functools.lru_cache(1 << 14)
 def read_folder(name: str) -> tuple[str, Kind | None]:
     """Return split and kind that a folder's name gives to what is in it, such as `train_masks`.
 
