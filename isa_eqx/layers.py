@@ -101,6 +101,11 @@ def cast(tree: Any, dtype: DTypeLike | None) -> Any:
     return jax.tree.map(to_dtype, tree, is_leaf=lambda x: isinstance(x, _NORMS))
 
 
+def at_least_float32(dtype: DTypeLike) -> DTypeLike:
+    """Return the precision to compute in what a shorter one cannot hold."""
+    return dtype if jnp.finfo(dtype).bits >= 32 else jnp.float32
+
+
 def matmul(
     x: Float[Array, "*axes i"], y: Float[Array, "i o"], dtype: DTypeLike | None = None
 ) -> Float[Array, "*axes o"]:
