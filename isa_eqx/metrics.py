@@ -185,5 +185,5 @@ def mean_squared_error(
 
     In float32, or more if the images have more.
     """
-    true, pred = (images.astype(at_least_float32(images.dtype)) for images in (true, pred))
+    true, pred = at_least_float32((true, pred))
     return jnp.square(true - pred).mean(axis=tuple(range(1, true.ndim)))
