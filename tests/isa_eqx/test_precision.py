@@ -84,7 +84,7 @@ def exact(request):
 def test_a_model_of_16_bits_is_nearly_the_same(exact, dtype):
     """Frames and attention are in float32: a pixel may be 400 units from a small object."""
     image = picture(exact, 0)
-    low = jax.tree.map(lambda x: x.astype(dtype), small)
+    low = jax.tree.map(lambda x: x.astype(dtype), exact)
     start = exact.symmetry.initial(SLOTS, jnp.float32, key=KEY)
     start = dataclasses.replace(start, scale=0.01 * start.scale)
     full, rounded = explained(exact, image, start), explained(low, image.astype(dtype), start)
@@ -97,7 +97,7 @@ def test_a_model_of_16_bits_is_nearly_the_same(exact, dtype):
 @pytest.mark.parametrize("dtype", [jnp.float16])
 def test_slopes_of_16_bits_are_finite(exact, dtype):
     """Also of a black image, whose pixels are all alike."""
-    low, black = jax.tree.map(lambda x: x.astype(dtype), small), jnp.zeros_like(picture(exact, 0))
+    low, black = jax.tree.map(lambda x: x.astype(dtype), exact), jnp.zeros_like(picture(exact, 0))
     slopes = slopes_of(low, black.astype(dtype))
     assert all(jnp.isfinite(slope).all() for slope in jax.tree.leaves(slopes))
 
@@ -110,7 +110,7 @@ def slopes_of(model, image):
 
 
 def test_frames_start_alike_in_every_precision(exact):
-    low = jax.tree.map(lambda x: x.astype(jnp.float16), small)
+    low = jax.tree.map(lambda x: x.astype(jnp.float16), exact)
     image, wanted = (
         picture(low, 0).astype(jnp.float16),
         exact.symmetry.initial(SLOTS, jnp.float32, key=KEY),
