@@ -4,3 +4,7 @@
 
 Stands on `hub`, `isa_eqx` and `training.data`.
 """
+
+from isa_eqx.neighbours import check_neighbours
+
+check_neighbours("hub", "isa_eqx", "training")

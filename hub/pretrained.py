@@ -20,6 +20,7 @@ from .common.files import atomic_file
 from .upload import CARD, upload
 
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
+DTYPES = "float32", "bfloat16", "float16", "float64"  # that weights can have
 
 
 @runtime_checkable
@@ -56,9 +57,12 @@ class AbstractPretrained(eqx.Module):
     def save_pretrained(self, folder: str | os.PathLike[str]) -> None:
         """Write the model into a folder, which is made if absent.
 
-        Other files in the folder are kept, an existing card (`README.md`) included.
+        Other files in the folder are kept, an existing card (`README.md`) included. Raises a
+        `ValueError`, before anything is written, if the arrays are not those of the configuration,
+        listing what is missing, unexpected or of another shape: such a model could not be loaded.
         """
         folder, fields = Path(folder), self.config.to_dict()
+        self._check_whole()
         card = None if (folder / CARD).exists() else _encode(self.card(str(folder)))
         serialisation.save_tree(
             self, folder / WEIGHTS, {"fingerprint": config_file.fingerprint(fields)}
@@ -67,6 +71,17 @@ class AbstractPretrained(eqx.Module):
         if card is not None:
             with atomic_file(folder / CARD) as temporary:
                 temporary.write_bytes(card)
+
+    def _check_whole(self) -> None:
+        """Raise a `ValueError` unless `from_pretrained` could rebuild this model."""
+        skeleton = _skeleton(type(self), self.config)
+        try:
+            serialisation.check_fit(skeleton, serialisation.named_leaves(self))
+        except ValueError as error:
+            raise ValueError(
+                f"nothing was saved, as this is not the model that its config describes: {error} "
+                "Save the whole model, and of an ensemble each one."
+            ) from error
 
     def push_to_hub(
         self,
@@ -151,12 +166,17 @@ class AbstractPretrained(eqx.Module):
         with _name_file_in_errors(path, place.advice):
             fields, saved_as = config_file.read(path, cls.model_type)
             config = cls.config_from_dict(fields)
-        skeleton = eqx.filter_eval_shape(cls, config, key=jax.random.key(0))
+        skeleton = _skeleton(cls, config)
         numbers = sum(map(math.prod, serialisation.named_shapes(skeleton).values()))
         path = place.fetch(WEIGHTS, serialisation.MAX_HEADER_BYTES + 8 * numbers)
         with _name_file_in_errors(path, place.advice):
             check_fingerprints(saved_as, path)
             return serialisation.load_tree(skeleton, path, dtype=dtype, sharding=sharding)
+
+
+def _skeleton(cls: type[Model], config: Config) -> Model:
+    """Return a model with shapes in place of arrays."""
+    return eqx.filter_eval_shape(cls, config, key=jax.random.key(0))
 
 
 @contextlib.contextmanager
@@ -186,12 +206,13 @@ def _encode(card: str) -> bytes:
 
 def _validate_dtype(dtype: DTypeLike) -> jnp.dtype:
     """Return the dtype if weights can have it. Raises a `ValueError` otherwise."""
+    valid = f"dtype must be {', '.join(DTYPES)}"
     try:
         wanted = jnp.dtype(dtype)
     except TypeError:
-        raise ValueError(f"dtype must be a floating one, got {dtype!r:.60}.") from None
-    if not jnp.issubdtype(wanted, jnp.floating):
-        raise ValueError(f"dtype must be a floating one, got {wanted}.")
+        raise ValueError(f"{valid}; got {dtype!r:.60}.") from None
+    if wanted.name not in DTYPES:  # not in 8 bits: JAX computes little in them
+        raise ValueError(f"{valid}; got {wanted}.")
     if jax.dtypes.canonicalize_dtype(wanted) != wanted:
         raise ValueError(f"dtype {wanted} needs jax.config.update('jax_enable_x64', True).")
     return wanted

@@ -17,6 +17,7 @@ from jax.sharding import Sharding
 from jaxtyping import DTypeLike
 
 from .common.files import atomic_file
+from .lfs import POINTER, check_is_here
 
 T = TypeVar("T")
 MAX_HEADER_BYTES = 2**20  # bytes of a file's header; a foreign one is not parsed beyond
@@ -33,19 +34,29 @@ def _is_tensor(leaf: Any) -> bool:
     return eqx.is_array(leaf) or isinstance(leaf, jax.ShapeDtypeStruct)
 
 
-def _named(tree: Any) -> dict[str, Any]:
+def named_leaves(tree: Any) -> dict[str, Any]:
+    """Return the arrays of a tree, or `jax.ShapeDtypeStruct`s, by path, left where they are.
+
+    Raises a `ValueError` if two have the same path.
+    """
     leaves = jax.tree_util.tree_leaves_with_path(eqx.filter(tree, _is_tensor))
-    return {jax.tree_util.keystr(p, simple=True, separator="."): leaf for p, leaf in leaves}
+    named: dict[str, Any] = {}
+    for path, leaf in leaves:
+        name = jax.tree_util.keystr(path, simple=True, separator=".")
+        if name in named:  # a key with a dot in it
+            raise ValueError(f"two arrays of the tree are called {name}; rename one.")
+        named[name] = leaf
+    return named
 
 
 def named_arrays(tree: Any) -> dict[str, np.ndarray]:
     """Return the arrays of a tree by path: `{"encoder.layers.0.weight": array, …}`."""
-    return {name: np.asarray(leaf, order="C") for name, leaf in _named(tree).items()}
+    return {name: np.asarray(leaf, order="C") for name, leaf in named_leaves(tree).items()}
 
 
 def named_shapes(tree: Any) -> dict[str, tuple[int, ...]]:
     """Return the shapes of a tree's arrays, or `jax.ShapeDtypeStruct`s, by path."""
-    return {name: leaf.shape for name, leaf in _named(tree).items()}
+    return {name: leaf.shape for name, leaf in named_leaves(tree).items()}
 
 
 def fill_tree(tree: T, arrays: Mapping[str, np.ndarray | jax.Array]) -> T:
@@ -54,7 +65,7 @@ def fill_tree(tree: T, arrays: Mapping[str, np.ndarray | jax.Array]) -> T:
     The new arrays keep their dtypes. Raises a `ValueError` that lists the names that are missing,
     unexpected, of another shape, or of another kind of dtype (any floating dtype fits any other).
     """
-    _check(tree, arrays)
+    check_fit(tree, arrays)
     return _replace(tree, lambda name: jnp.asarray(arrays[name]))
 
 
@@ -63,7 +74,7 @@ def differences(tree: Any, arrays: Mapping[str, Any]) -> dict[str, str]:
 
     - `tree`, `arrays`: of arrays or `jax.ShapeDtypeStruct`s.
     """
-    wanted = _named(tree)
+    wanted = named_leaves(tree)
     # The names of a foreign file may be many, long, and meant for a terminal.
     found = {name: f"missing {name} {wanted[name].shape}" for name in wanted.keys() - arrays.keys()}
     found |= {name: f"unexpected {ascii(name):.100}" for name in arrays.keys() - wanted.keys()}
@@ -77,7 +88,12 @@ def differences(tree: Any, arrays: Mapping[str, Any]) -> dict[str, str]:
 
 
 def save_tree(tree: Any, path: Path, metadata: dict[str, str] | None = None) -> None:
-    """Write a tree's arrays as a safetensors file, atomically. Raises an `OSError` if it cannot."""
+    """Write a tree's arrays as a safetensors file, atomically.
+
+    Raises a `ValueError`, before anything is written, if the tree has no arrays, or one that
+    `load_tree` would not return; an `OSError` if it cannot be written, as to a full disk.
+    """
+    _check_saveable(tree)
     with atomic_file(path) as temporary:
         try:
             safetensors.numpy.save_file(named_arrays(tree), temporary, metadata)
@@ -101,7 +117,7 @@ def load_tree(
     do not match, if the file is absent or damaged, or if an array cannot be sharded as asked.
     """
     with _opened(path) as file:
-        _check(tree, _header(file, path))
+        check_fit(tree, _header(file, path))
         return _replace(tree, lambda name: _load(file, name, dtype, sharding))
 
 
@@ -115,7 +131,9 @@ def read_metadata(path: Path) -> dict[str, str]:
 def _opened(path: Path) -> Iterator[Any]:
     try:
         with path.open("rb") as start:
-            size = int.from_bytes(start.read(8), "little")
+            first = start.read(len(POINTER))
+        check_is_here(path, first)
+        size = int.from_bytes(first[:8], "little")
         if size > MAX_HEADER_BYTES:
             raise safetensors.SafetensorError(f"a header of {size:,} bytes")
         with safetensors.safe_open(path, framework="numpy") as file:
@@ -151,7 +169,22 @@ def _load(file: Any, name: str, dtype: DTypeLike | None, sharding: Sharding | No
     return jax.make_array_from_callback(shape, sharding, part)
 
 
-def _check(tree: Any, got: Mapping[str, Any]) -> None:
+def _check_saveable(tree: Any) -> None:
+    leaves = named_leaves(tree)
+    if not leaves:
+        raise ValueError(
+            "there are no arrays in this tree: of the two that eqx.partition returns, the other "
+            "one has them."
+        )
+    for name, leaf in leaves.items():
+        if isinstance(leaf, jax.ShapeDtypeStruct):
+            raise ValueError(f"{name} is only a shape, {leaf.shape}: save the tree it stands for.")
+        if leaf.dtype.name not in _DTYPES.values():
+            raise ValueError(f"{name} is {leaf.dtype}; what is saved is {', '.join(_DTYPES)}.")
+
+
+def check_fit(tree: Any, got: Mapping[str, Any]) -> None:
+    """Raise a `ValueError` that lists the `differences` of a tree and arrays, if there are any."""
     if problems := list(differences(tree, got).values()):
         first, more = problems[:MAX_PROBLEMS], len(problems) - MAX_PROBLEMS
         rest = f"; and {more} more" if more > 0 else ""
@@ -164,5 +197,5 @@ def _are_floating(*dtypes: DTypeLike) -> bool:
 
 def _replace(tree: T, load: Callable[[str], jax.Array]) -> T:
     tensors, rest = eqx.partition(tree, _is_tensor)
-    values = [load(name) for name in _named(tree)]
+    values = [load(name) for name in named_leaves(tree)]
     return eqx.combine(jax.tree.unflatten(jax.tree.structure(tensors), values), rest)

@@ -6,7 +6,11 @@ Stands on `hub`. Import from here; scores are in `isa_eqx.metrics`, and the auth
 
 from jaxtyping import install_import_hook
 
-from hub import version
+from .neighbours import check_neighbours
+
+check_neighbours("hub")
+
+from hub import version  # noqa: E402
 
 # Shapes in signatures hold for users too: checked while tracing, free afterwards.
 with install_import_hook("isa_eqx", "beartype.beartype"):

@@ -29,6 +29,16 @@ def check_image(image: Shaped[Array, "..."], size: tuple[int, int], dtype: DType
             raise ValueError(f"{wanted}; got values from {low:g} to {high:g}.")
 
 
+def check_slots(slots: Shaped[Array, "..."], num_slots: int, size: int) -> None:
+    """Raise a `ValueError` unless the initial slots are those that the configuration has."""
+    if slots.shape != (num_slots, size):
+        raise ValueError(
+            f"initial_slots are {slots.shape}, but config has num_slots={num_slots} and "
+            f"slot_size={size}: make a model of another config by ISA(dataclasses.replace(config, "
+            "num_slots=…), key=…), and fill it with these arrays by hub.fill_tree."
+        )
+
+
 def check_frames(frames: Frame, num_slots: int) -> None:
     """Raise a `ValueError` unless there is a frame for each slot, with a scale above 0."""
     got = len(frames.position)

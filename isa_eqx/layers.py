@@ -21,6 +21,7 @@ KERNEL = 5
 
 _Layer = TypeVar("_Layer", eqx.nn.Linear, eqx.nn.Conv2d)
 _Module = TypeVar("_Module", bound=eqx.Module)
+_Tree = TypeVar("_Tree")
 lecun_normal: initializers.Initializer = initializers.lecun_normal(in_axis=1, out_axis=0)
 _NORMS = eqx.nn.LayerNorm, eqx.nn.GroupNorm
 _orthogonal = initializers.orthogonal()
@@ -99,6 +100,16 @@ def cast(tree: Any, dtype: DTypeLike | None) -> Any:
     if dtype is None:
         return tree
     return jax.tree.map(to_dtype, tree, is_leaf=lambda x: isinstance(x, _NORMS))
+
+
+def at_least_float32(tree: _Tree) -> _Tree:
+    """Cast the floating arrays of a tree that are in fewer bits to float32."""
+
+    def widened(x: Any) -> Any:
+        is_short = eqx.is_inexact_array(x) and jnp.finfo(x.dtype).bits < 32
+        return x.astype(jnp.float32) if is_short else x
+
+    return jax.tree.map(widened, tree)
 
 
 def matmul(

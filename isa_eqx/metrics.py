@@ -1,18 +1,24 @@
 """Scores of segmentations and reconstructions, as pure functions of a batch."""
 
+import math
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
-from jaxtyping import Array, Bool, Float, Int32, Integer, UInt32
+from jaxtyping import Array, Bool, Float, Int32, UInt32
+
+from .label_maps import metric
+from .layers import at_least_float32
 
 MAX_PIXELS = 92_681  # beyond it the number of pairs of pixels leaves 32 bits
 
 
-@eqx.filter_jit
+@metric
 def adjusted_rand_index(
-    true: Integer[Array, "b *pixels"],
-    pred: Integer[Array, "b *pixels"],
+    true: Int32[Array, "b *pixels"],
+    pred: Int32[Array, "b *pixels"],
     num_true: int,
     num_pred: int,
     ignore: tuple[int, ...] = (),
@@ -23,22 +29,25 @@ def adjusted_rand_index(
     Arabie 1985). Two segmentations of one cluster each, or without any pixel, score 1, as in
     scikit-learn.
 
-    - `num_true`, `num_pred`: valid labels are 0 … num - 1; pixels with others do not count.
+    - `true`, `pred`: label maps of one shape, in any integers or booleans, of NumPy or JAX.
+    - `num_true`, `num_pred`: valid labels are 0 … num - 1; pixels with others do not count, such as
+      -1 or 255 where nobody knows what is there (void).
     - `ignore`: true labels whose pixels do not count; `(0,)` gives FG-ARI if 0 is the background.
 
     Pairs of pixels are counted in integers, so that the result is exact to float32's last digits.
-    Raises a `ValueError` above 92,681 pixels an image, where they would overflow.
+    Raises a `ValueError` above 92,681 pixels an image, where they would overflow, and for maps or
+    numbers that are none.
     """
-    pixels = true[0].size
+    pixels = math.prod(true.shape[1:])
     if pixels > MAX_PIXELS:
         raise ValueError(f"At most {MAX_PIXELS} pixels an image, got {pixels}.")
     table = _contingency_table(true, pred, num_true, num_pred)
     table = jnp.where(_is_counted(num_true, ignore)[..., None], table, 0)
 
-    together = _pairs(table).sum(axis=(1, 2))
-    in_true, in_pred = _pairs(table.sum(axis=2)).sum(axis=1), _pairs(table.sum(axis=1)).sum(axis=1)
+    together = _sum(_pairs(table), (1, 2))
+    in_true, in_pred = (_sum(_pairs(_sum(table, axis)), 1) for axis in (2, 1))
     split, merged = in_true - together, in_pred - together
-    apart = _pairs(table.sum(axis=(1, 2))) - together - split - merged
+    apart = _pairs(_sum(table, (1, 2))) - together - split - merged
 
     a, b, c, d = (x.astype(jnp.float32) for x in (together, split, merged, apart))
     chance = (a + b) * (b + d) + (a + c) * (c + d)
@@ -47,13 +56,14 @@ def adjusted_rand_index(
 
 
 def _contingency_table(
-    true: Integer[Array, "b *pixels"],
-    pred: Integer[Array, "b *pixels"],
+    true: Int32[Array, "b *pixels"],
+    pred: Int32[Array, "b *pixels"],
     num_true: int,
     num_pred: int,
 ) -> UInt32[Array, "b i j"]:
     """Return how many pixels have a true label and a predicted one, for each two of them."""
-    true, pred = (labels.reshape(len(labels), -1).astype(jnp.int32) for labels in (true, pred))
+    shape = len(true), math.prod(true.shape[1:])
+    true, pred = true.reshape(shape), pred.reshape(shape)
     valid = (true >= 0) & (true < num_true) & (pred >= 0) & (pred < num_pred)
     cells = num_true * num_pred
     cell = jnp.where(valid, true * num_pred + pred, cells)
@@ -63,19 +73,23 @@ def _contingency_table(
 
 
 def _is_counted(num_true: int, ignore: tuple[int, ...]) -> Bool[Array, "1 i"]:
-    return ~jnp.isin(jnp.arange(num_true), jnp.asarray(ignore, jnp.int32))[None]
+    return jnp.asarray(~np.isin(np.arange(num_true), ignore))[None]
 
 
-def _pairs(count: Integer[Array, "*shape"]) -> Integer[Array, "*shape"]:
+def _sum(counts: UInt32[Array, "..."], axis: int | tuple[int, ...]) -> UInt32[Array, "..."]:
+    return counts.sum(axis=axis, dtype=jnp.uint32)  # also where JAX has 64 bits
+
+
+def _pairs(count: UInt32[Array, "*shape"]) -> UInt32[Array, "*shape"]:
     """Return count · (count - 1) / 2 without overflow of 32 bits on the way."""
     half, odd = count // 2, count % 2
     return jnp.where(odd == 1, half * count, half * (count - jnp.minimum(count, 1)))
 
 
-@eqx.filter_jit
+@metric
 def mean_iou(
-    true: Integer[Array, "b *pixels"],
-    pred: Integer[Array, "b *pixels"],
+    true: Int32[Array, "b *pixels"],
+    pred: Int32[Array, "b *pixels"],
     num_true: int,
     num_pred: int,
     ignore: tuple[int, ...] = (),
@@ -91,10 +105,10 @@ def mean_iou(
     return _mean_over_objects(overlap)
 
 
-@eqx.filter_jit
+@metric
 def match_objects(
-    true: Integer[Array, "b *pixels"],
-    pred: Integer[Array, "b *pixels"],
+    true: Int32[Array, "b *pixels"],
+    pred: Int32[Array, "b *pixels"],
     num_true: int,
     num_pred: int,
     ignore: tuple[int, ...] = (),
@@ -111,18 +125,20 @@ def match_objects(
     overlap, is_there = _overlap(true, pred, num_true, num_pred, ignore)
 
     def matched(overlap: Float[Array, "i j"]) -> tuple[Int32[Array, " i"], Float[Array, " i"]]:
-        rows, columns = optax.assignment.hungarian_algorithm(-overlap)
-        segment = jnp.full(num_true, -1).at[rows].set(columns)
-        return segment, jnp.zeros(num_true).at[rows].set(overlap[rows, columns])
+        # In JAX's default precision, which is that of the numbers it starts from itself.
+        rows, columns = optax.assignment.hungarian_algorithm(-overlap.astype(float))
+        segment = jnp.full(num_true, -1, jnp.int32).at[rows].set(columns.astype(jnp.int32))
+        found = jnp.zeros(num_true, jnp.float32).at[rows].set(overlap[rows, columns])
+        return segment, found
 
     segment, found = jax.vmap(matched)(overlap)
     return jnp.where(found > 0, segment, -1), jnp.where(is_there, found, jnp.nan)
 
 
-@eqx.filter_jit
+@metric
 def mean_best_overlap(
-    true: Integer[Array, "b *pixels"],
-    pred: Integer[Array, "b *pixels"],
+    true: Int32[Array, "b *pixels"],
+    pred: Int32[Array, "b *pixels"],
     num_true: int,
     num_pred: int,
     ignore: tuple[int, ...] = (),
@@ -136,15 +152,16 @@ def mean_best_overlap(
 
 
 def _mean_over_objects(values: Float[Array, "b i"]) -> Float[Array, " b"]:
-    """Return the mean of those that are not NaN."""
+    """Return the mean of those that are not NaN, NaN if there are none."""
     is_object = ~jnp.isnan(values)
-    total = jnp.where(is_object, values, 0).sum(axis=1)
-    return total / is_object.sum(axis=1, dtype=jnp.float32)
+    total, count = jnp.where(is_object, values, 0).sum(axis=1), is_object.sum(axis=1)
+    mean = total / jnp.maximum(count, 1).astype(jnp.float32)
+    return jnp.where(count > 0, mean, jnp.nan)
 
 
 def _overlap(
-    true: Integer[Array, "b *pixels"],
-    pred: Integer[Array, "b *pixels"],
+    true: Int32[Array, "b *pixels"],
+    pred: Int32[Array, "b *pixels"],
     num_true: int,
     num_pred: int,
     ignore: tuple[int, ...],
@@ -164,5 +181,9 @@ def _overlap(
 def mean_squared_error(
     true: Float[Array, "b *shape"], pred: Float[Array, "b *shape"]
 ) -> Float[Array, " b"]:
-    """Return the squared difference, averaged over pixels and channels, one value an image."""
+    """Return the squared difference, averaged over pixels and channels, one value an image.
+
+    In float32, or more if the images have more.
+    """
+    true, pred = at_least_float32((true, pred))
     return jnp.square(true - pred).mean(axis=tuple(range(1, true.ndim)))

@@ -12,13 +12,14 @@ from hub import AbstractPretrained
 
 from . import card
 from .attention import SlotAttention
-from .checks import check_frames, check_image
+from .checks import check_frames, check_image, check_slots
 from .config import ISAConfig
 from .decoder import Decoder, make_decoder
 from .encoder import Encoder, make_encoder
 from .frames import Frame
 from .grid import coordinates
 from .grid_encoder import GridEncoder
+from .layers import at_least_float32
 from .output import Decoded, Output
 from .symmetries import Symmetry, make_symmetry
 
@@ -27,7 +28,8 @@ class ISA(AbstractPretrained):
     """Invariant Slot Attention (Biza et al. 2023), or plain Slot Attention as its variant `sa`.
 
     It takes one image; for a batch use `jax.vmap`. It computes in the precision of its weights and
-    image, unless its config says `bfloat16`. Differentiate it in reverse mode, by `jax.grad` or
+    image, unless its config says `bfloat16`; attention and frames are in float32 if weights have
+    16 bits. Differentiate it in reverse mode, by `jax.grad` or
     `jax.vjp`: the invariant variants have no forward-mode derivative.
     """
 
@@ -115,13 +117,18 @@ class ISA(AbstractPretrained):
         - `gradient_scale`: of the gradient between rounds of attention; see `SlotAttention`.
         """
         check_image(image, self.config.image_size, self.initial_slots.dtype)
+        check_slots(self.initial_slots, self.config.num_slots, self.config.slot_size)
+        # Frames have numbers that 16 bits do not: a pixel may be 400 units from a small object.
+        precision = at_least_float32(image).dtype
         if frames is None:
-            frames = self.symmetry.initial(self.config.num_slots, image.dtype, key=key)
+            frames = self.symmetry.initial(self.config.num_slots, precision, key=key)
         check_frames(frames, self.config.num_slots)
-        start: Frame = jax.tree.map(lambda x: x.astype(image.dtype), frames)
-        features, grid = self.encode(image)
+        start: Frame = jax.tree.map(lambda x: x.astype(precision), frames)
+        attention = at_least_float32(self.attention)
+        features, grid, initial = at_least_float32((*self.encode(image), self.initial_slots))
         dtype = self.layer_dtype
-        return self.attention(features, grid, self.initial_slots, start, dtype, gradient_scale)
+        slots, found, maps = attention(features, grid, initial, start, dtype, gradient_scale)
+        return slots.astype(image.dtype), found, maps.astype(image.dtype)
 
     def encode(
         self, image: Float[Array, "h w 3"]
@@ -179,7 +186,8 @@ class ISA(AbstractPretrained):
     def _decode(
         self, slots: Float[Array, "k d"], frames: Frame, grid: Float[Array, "m 2"]
     ) -> Float[Array, "k p 4"]:
-        return self.decoder(slots, self.symmetry.relative(frames, grid), self.layer_dtype)
+        relative = self.symmetry.relative(*at_least_float32((frames, grid)))
+        return self.decoder(slots, relative.astype(slots.dtype), self.layer_dtype)
 
     @classmethod
     def config_from_dict(cls, fields: dict[str, Any]) -> ISAConfig:

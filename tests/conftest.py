@@ -250,6 +250,17 @@ def fully_optimised() -> Iterator[None]:
         jax.config.update("jax_disable_most_optimizations", True)
 
 
+@contextlib.contextmanager
+def other_settings() -> Iterator[None]:
+    """JAX as another program may have set it, in all that random numbers depend on."""
+    with (
+        jax.enable_x64(True),
+        jax.default_prng_impl("rbg"),
+        jax.threefry_partitionable(False),
+    ):
+        yield
+
+
 @pytest.fixture(scope="session")
 def released(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple]:
     """What the publishers of the datasets released, by name: dataset, split, source, contents."""

@@ -5,6 +5,7 @@ import signal
 import sys
 from collections.abc import Sequence
 
+import jax
 from jax.sharding import Mesh
 
 from hub.common.errors import exit_with_message
@@ -63,9 +64,11 @@ def main(arguments: Arguments) -> None:
 def check_machine(arguments: Arguments) -> Mesh:
     """Return the devices to train on.
 
-    Raises a `ValueError` if a batch cannot be split between them, or if the tracker is not
-    installed, or not logged in.
+    Raises a `ValueError` if a batch cannot be split between them, if the tracker is not installed
+    or not logged in, or if JAX has 64 bits, in which images and new weights would not fit together.
     """
+    if jax.config.jax_enable_x64:  # pyright: ignore[reportAttributeAccessIssue]
+        raise ValueError("training is in float32: unset JAX_ENABLE_X64 to train.")
     mesh = make_mesh(arguments.recipe) if arguments.alone else all_devices()
     if arguments.output.tracker is not None and is_main():
         check_tracker(arguments.output.tracker)

@@ -1,11 +1,17 @@
 """The procedural Tetrominoes: what every scene has, and that it is always the same one."""
 
+import zlib
+
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from training.data import load
+from training.data.procedural.settings import scene_key
 from training.data.procedural.tetrominoes import BEVEL, SHAPES, draw
+
+from ..conftest import other_settings
 
 
 def arrays(scenes):
@@ -81,3 +87,27 @@ def test_more_of_a_split_begins_with_fewer():
     assert (many.images.pixels[:5] == few.images.pixels).all() and (
         many.labels[:5] == few.labels
     ).all()
+
+
+def test_scenes_are_those_that_were_released(drawn):
+    """Figures of others are of these scenes."""
+    images, labels = drawn
+    assert zlib.crc32(images.tobytes()) == 1593475398
+    assert zlib.crc32(labels.tobytes()) == 3712416510
+
+
+def test_an_offset_of_seeds_is_for_other_keys():
+    wanted = jax.random.key_data(jax.random.fold_in(jax.random.key(3), 2))
+    jax.config.update("jax_random_seed_offset", 7)
+    try:
+        found = jax.random.key_data(scene_key(3, 2))
+    finally:
+        jax.config.update("jax_random_seed_offset", 0)
+    np.testing.assert_array_equal(found, wanted)
+
+
+def test_scenes_do_not_depend_on_settings_of_jax(drawn):
+    with other_settings():
+        again = arrays(draw(0, 0, jnp.arange(512, dtype=jnp.uint32)))
+    for one, other in zip(drawn, again, strict=True):
+        np.testing.assert_array_equal(one, other)

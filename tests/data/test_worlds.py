@@ -3,6 +3,7 @@
 import dataclasses
 import itertools
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from training.data.drawing import draw_batches, draw_split
 from training.data.procedural import clevr, clevrtex, multishapenet, objects_room, waymo
 from training.data.scenes import shuffled_batches
 
-from ..conftest import slow
+from ..conftest import other_settings, slow
 
 SCENES = 4
 WORLDS = {  # those that differ the most: they take seconds to compile
@@ -73,6 +74,61 @@ def test_a_scene_depends_on_seed_split_and_index_alone(drawn):
         world.draw(0, 1, indices(*range(SCENES))),
     ):
         assert not np.array_equal(other.images, scenes.images)
+
+
+# Of the first two scenes, as they were drawn when this library was first released: the mean of red,
+# green and blue, and the pixels of each label. Figures of others are of these scenes.
+RELEASED = {
+    "objects_room": (
+        [[138.5, 107.7, 108.5], [95.4, 99.6, 99.8]],
+        [[595, 1873, 581, 660, 177, 210], [573, 1625, 485, 723, 484, 206]],
+    ),
+    "identical_color": (
+        [[121.9, 86.5, 113.5], [104.2, 93.6, 107.1]],
+        [
+            [595, 1386, 449, 600, 47, 209, 158, 137, 515],
+            [573, 1523, 460, 642, 484, 206, 103, 47, 58],
+        ],
+    ),
+    "clevr clevr6": (
+        [[136.2, 146.9, 148.2], [140.7, 136.6, 127.1]],
+        [[13755, 1554, 464, 192, 419], [13153, 889, 0, 963, 1051, 328]],
+    ),
+    "clevrtex outd": (
+        [[57.7, 46.5, 94.2], [125.3, 127.6, 133.0]],
+        [[13475, 1640, 729, 205, 335], [10302, 762, 0, 1614, 504, 1862, 0, 257, 0, 1083]],
+    ),
+    "multishapenet_easy": (
+        [[163.3, 164.4, 163.1], [182.3, 181.8, 182.8]],
+        [[13198, 993, 1271, 599, 323], [14180, 544, 1138, 522]],
+    ),
+    "waymo_open": (
+        [[103.3, 110.5, 119.1], [100.6, 111.4, 118.6]],
+        [
+            [21849, 731, 0, 564, 0, 0, 0, 0, 512, 642, 278],
+            [21646, 1091, 0, 638, 290, 0, 0, 0, 599, 312],
+        ],
+    ),
+}
+
+
+def test_scenes_are_those_that_were_released(drawn):
+    name, _, scenes = drawn
+    means, counts = RELEASED[name]
+    images, labels = (np.asarray(x)[:2] for x in (scenes.images, scenes.labels))
+    found = [np.bincount(one.reshape(-1)).tolist() for one in labels]
+    np.testing.assert_allclose(images.mean(axis=(1, 2)), means, atol=0.1)
+    for one, wanted in zip(found, counts, strict=True):  # but for pixels cut in two by an edge
+        np.testing.assert_allclose(one, wanted, atol=2)
+
+
+def test_scenes_do_not_depend_on_settings_of_jax(drawn):
+    _, world, scenes = drawn
+    with other_settings():
+        again = world.draw(0, 0, indices(*range(SCENES)))
+    for one, other in zip(jax.tree.leaves(again), jax.tree.leaves(scenes), strict=True):
+        assert one.dtype == other.dtype
+        np.testing.assert_array_equal(one, other)
 
 
 def test_an_object_of_which_too_little_is_seen_is_left_out():

@@ -115,3 +115,14 @@ def test_mean_squared_error_is_a_mean_over_pixels_and_channels():
     true = jnp.zeros((2, 3, 5, 3))
     pred = true.at[1].add(0.5)
     np.testing.assert_allclose(mean_squared_error(true, pred), [0.0, 0.25])
+
+
+@pytest.mark.quick
+@pytest.mark.parametrize("dtype", [jnp.float16, jnp.bfloat16])
+def test_an_error_is_precise_whatever_the_images_are(dtype):
+    """A square of 2⁻¹⁴ is none in float16, and a mean in bfloat16 has three digits."""
+    true, pred = jnp.zeros((1, 3), dtype), jnp.asarray([[2.0**-14, 0, 1]], dtype)
+    found = mean_squared_error(true, pred)
+    np.testing.assert_allclose(found, (1 + 2.0**-28) / 3, rtol=1e-6)
+    small = mean_squared_error(true[:, :2], pred[:, :2])
+    np.testing.assert_allclose(small, 2.0**-29, rtol=1e-6)

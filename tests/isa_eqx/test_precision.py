@@ -1,16 +1,20 @@
 """bfloat16: where it is used, where it is not, and that little is lost by it."""
 
+import dataclasses
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 import pytest
 
+import hub
 from benchmarks.measure import equations, flops_of
 from isa_eqx import ISA, VARIANTS, ISAConfig, published
 
 from ..conftest import KEY, MODELS, filled, run
-from ..laws import largest
-from ..strategies import picture
+from ..laws import explained, largest
+from ..strategies import SLOTS, picture
 
 # Layers, their biases and relus, and what only moves numbers. All else is a statistic, a softmax,
 # a frame or a loss.
@@ -69,3 +73,62 @@ def test_bfloat16_changes_little(pair):
         exact = getattr(full, name)
         assert largest(getattr(low, name) - exact) < 0.05 * max(1, largest(exact)), name
     assert largest(full.masks - low.masks) > 0
+
+
+@pytest.fixture(scope="module", params=["sa", "isa-tsr"])
+def exact(request):
+    return filled(ISAConfig(**MODELS[request.param]))
+
+
+@pytest.mark.parametrize("dtype", [jnp.float16, jnp.bfloat16])
+def test_a_model_of_16_bits_is_nearly_the_same(exact, dtype):
+    """Frames and attention are in float32: a pixel may be 400 units from a small object."""
+    image = picture(exact, 0)
+    low = jax.tree.map(lambda x: x.astype(dtype), exact)
+    start = exact.symmetry.initial(SLOTS, jnp.float32, key=KEY)
+    start = dataclasses.replace(start, scale=0.01 * start.scale)
+    full, rounded = explained(exact, image, start), explained(low, image.astype(dtype), start)
+    assert rounded.slots.dtype == rounded.attention.dtype == rounded.mask_logits.dtype == dtype
+    assert {leaf.dtype for leaf in jax.tree.leaves(rounded.frames)} == {jnp.dtype("float32")}
+    assert all(jnp.isfinite(leaf).all() for leaf in jax.tree.leaves(rounded))
+    assert largest(rounded.attention.astype(jnp.float32) - full.attention) < 0.1
+
+
+@pytest.mark.parametrize("dtype", [jnp.float16])
+def test_slopes_of_16_bits_are_finite(exact, dtype):
+    """Also of a black image, whose pixels are all alike."""
+    low, black = jax.tree.map(lambda x: x.astype(dtype), exact), jnp.zeros_like(picture(exact, 0))
+    slopes = slopes_of(low, black.astype(dtype))
+    assert all(jnp.isfinite(slope).all() for slope in jax.tree.leaves(slopes))
+
+
+@eqx.filter_jit
+@eqx.filter_grad
+def slopes_of(model, image):
+    error = model(image, key=KEY).reconstruction - image
+    return jnp.square(error.astype(jnp.float32)).mean()
+
+
+def test_frames_start_alike_in_every_precision(exact):
+    low = jax.tree.map(lambda x: x.astype(jnp.float16), exact)
+    image, wanted = (
+        picture(low, 0).astype(jnp.float16),
+        exact.symmetry.initial(SLOTS, jnp.float32, key=KEY),
+    )
+    np.testing.assert_array_equal(run(low, image, KEY).slots, run_from(low, image, wanted).slots)
+
+
+@eqx.filter_jit
+def run_from(model, image, frames):
+    return model(image, frames=frames)
+
+
+def test_another_number_of_slots_is_asked_for_in_the_config():
+    model = filled(ISAConfig(**MODELS["isa-t"]))
+    fewer = eqx.tree_at(lambda m: m.initial_slots, model, model.initial_slots[:2])
+    with pytest.raises(ValueError, match=r"initial_slots are \(2, 8\), but config has num_slots=3"):
+        fewer(picture(model, 0), key=KEY)
+    config = dataclasses.replace(model.config, num_slots=2)
+    arrays = hub.named_arrays(fewer)
+    two = hub.fill_tree(eqx.filter_eval_shape(ISA, config, key=KEY), arrays)
+    assert run(two, picture(model, 0), KEY).slots.shape == (2, 8)

@@ -48,7 +48,7 @@ def follow(
     """
     frames, fields = out.frames, model.symmetry.fields
     masks = _owned(out.mask_logits, out.mask_logits)
-    is_slot = (slot[:, None] == jnp.arange(len(masks))[None]) & is_object[:, None]
+    is_slot = (slot[:, None] == jnp.arange(len(masks), dtype=slot.dtype)[None]) & is_object[:, None]
     objects = masks & is_slot.any(axis=0)[:, None, None]
     others = objects.any(axis=0)[None] & ~objects
 
@@ -62,7 +62,7 @@ def follow(
     errors = {}
     for name, (field, edit) in edits.items():
         if field not in fields:
-            errors[name] = jnp.full(slot.shape, jnp.nan)
+            errors[name] = jnp.full(slot.shape, jnp.nan, jnp.float32)
             continue
         edited = frames.moved(**edit, around=frames.position)
         after = _owned(model.decode(out.slots, edited).mask_logits, out.mask_logits)
@@ -113,7 +113,7 @@ def _moved(
     height, width = masks.shape[1:]
     centre = around if shift is None else around + shift
     relative = coordinates(height, width)[None] - centre[:, None]
-    turn = rotation_matrix(jnp.full(len(masks), angle))
+    turn = rotation_matrix(jnp.full(len(masks), angle, jnp.float32))
     source = rotated(relative, turn) / scale + around[:, None]
     nearest = jnp.round((source + 1) * pixels_per_unit(height, width)[None]).astype(jnp.int32)
     y, x = nearest[..., 0], nearest[..., 1]

@@ -53,7 +53,9 @@ def measure_poses(
     poses, parts = jax.tree.map(jnp.asarray, scenes.poses), []
     for rows, out, slot, overlap in matched(model, scenes, name, seed):
         true = jax.tree.map(lambda x, at=rows: x[at], poses)
-        parts.append(jax.device_get(_measure(model, out, true, slot, overlap)))
+        with jax.debug_nans(False):  # of what does not count it is a measure
+            measures = _measure(model, out, true, slot, overlap)
+        parts.append(jax.device_get(measures))
     of_objects = jax.tree.map(lambda *arrays: np.concatenate(arrays)[: len(scenes)], *parts)
     return {measure: of_images(of_objects[measure]) for measure in (*TRUE, *FOLLOWED)}
 

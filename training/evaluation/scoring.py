@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
 from jax.sharding import Mesh
-from jaxtyping import Array, Float, Int, UInt8, UInt32
+from jaxtyping import Array, Float, Int, PRNGKeyArray, UInt8, UInt32
 
 from isa_eqx import ISA, ISAConfig, Output
 from isa_eqx.metrics import (
@@ -88,17 +88,19 @@ def score(
         batch = scenes.images[places % count], places.astype(np.uint32)
         if mesh is not None:
             batch = share_out(batch, mesh)
-        found, errors = gather(_explain(model, *batch, np.array(seed, np.uint32), masks))
+        with jax.threefry_partitionable(True):  # as by default: see `_key`
+            explained = _explain(model, *batch, np.array(seed, np.uint32), masks)
+        found, errors = gather(explained)
         compared = {}
         if scenes.labels is not None:
             labels = scenes.labels[places % count]
-            compared = compare(labels, found, spec.num_labels, model.config.num_slots, ignore)
+            with jax.debug_nans(False):  # of an image without objects it is a score
+                compared = compare(labels, found, spec.num_labels, model.config.num_slots, ignore)
         parts.append((jax.device_get(compared) | {"mse": errors}, found))
     scores, segmentations = jax.tree.map(lambda *arrays: np.concatenate(arrays)[:count], *parts)
     return Scored(scores, segmentations)
 
 
-@eqx.filter_jit
 def explain(
     model: ISA,
     images: Images,
@@ -109,8 +111,27 @@ def explain(
 
     - `places`: of the images among those that are scored.
     """
-    keys = jax.vmap(lambda place: jr.fold_in(jr.key(seed), place))(jnp.asarray(places))
+    with jax.threefry_partitionable(True):  # as by default: see `_key`
+        return _output(model, images, places, seed)
+
+
+@eqx.filter_jit
+def _output(
+    model: ISA,
+    images: Images,
+    places: UInt32[Array | np.ndarray, " b"],
+    seed: UInt32[Array | np.ndarray, ""],
+) -> Output:
+    keys = jax.vmap(lambda place: jr.fold_in(_key(seed), place))(jnp.asarray(places))
     return jax.vmap(lambda image, key: model(image, key=key))(images.floats(), keys)
+
+
+def _key(seed: UInt32[Array | np.ndarray, ""]) -> PRNGKeyArray:
+    """Return the key of a seed by JAX's default generator, whatever a program has set.
+
+    So figures can be compared; and other generators draw the same for all images of a batch.
+    """
+    return jr.key(jnp.asarray(seed), impl="threefry2x32")
 
 
 @eqx.filter_jit
@@ -122,7 +143,7 @@ def _explain(
     masks: Masks,
 ) -> tuple[Int[Array, "b h w"], Float[Array, " b"]]:
     """Return segmentations and mean squared errors of images."""
-    out = explain(model, images, places, seed)
+    out = _output(model, images, places, seed)
     segmentation = out.segmentation if masks == "decoder" else attended(out.attention, model.config)
     return segmentation, mean_squared_error(images.floats(), out.reconstruction)
 

@@ -11,6 +11,7 @@ import jax.random as jr
 import numpy as np
 from jaxtyping import Array, Bool, Int, PRNGKeyArray, UInt8, UInt32
 
+from .settings import default_settings, scene_key
 from .world import Drawn, pose
 
 IMAGE_SIZE = 35
@@ -112,8 +113,9 @@ def colour_and_shape(
 
 
 def draw(seed: int, split: int, indices: UInt32[Array, " b"]) -> Drawn:
-    """Draw scenes; each depends only on seed, split and its own index."""
-    return _draw_all(jr.fold_in(jr.key(seed), split), indices)
+    """Draw scenes; each depends only on seed, split and its own index, not on JAX's settings."""
+    with default_settings():
+        return _draw_all(scene_key(seed, split), indices)
 
 
 @jax.jit

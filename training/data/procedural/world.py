@@ -15,6 +15,7 @@ from isa_eqx.symmetries import SYMMETRIES
 
 from . import raycast
 from .scene import Scene
+from .settings import default_settings, scene_key
 
 
 class Drawn(eqx.Module):
@@ -67,10 +68,13 @@ class World:
     ) -> Drawn:
         """Draw scenes; each depends only on the world, seed, split and its own index.
 
+        Not on JAX's settings either, such as `jax_enable_x64` or `jax_default_prng_impl`.
+
         - `size`: height and width of the images, by default those of the world.
         """
         world = dataclasses.replace(self, size=size or self.size)
-        return world._draw(jr.fold_in(jr.key(seed), split), indices)
+        with default_settings():
+            return world._draw(scene_key(seed, split), indices)
 
     @functools.partial(jax.jit, static_argnames="self")
     def _draw(self, key: PRNGKeyArray, indices: UInt32[Array, " b"]) -> Drawn:
