@@ -19,6 +19,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -47,10 +48,12 @@ class Options:
 
     Attributes:
         moments: Of each end and each place that the output goes to.
+        at_once: Runs side by side.
         seed: Of the moments.
     """
 
     moments: int = 10
+    at_once: int = 2
     seed: int = 0
 
 
@@ -108,8 +111,10 @@ def disk(folder: Path, end: str) -> Iterator[Path]:
         subprocess.run(["umount", place], check=True)
 
 
-def started(words: list[str], output: str, end: str, folder: Path) -> subprocess.Popen:
+def started(run: Path, data: Path, output: str, end: str, folder: Path) -> subprocess.Popen:
     """A run whose output goes there. Under EPIPE, its standard error is a pipe in any case."""
+    words = [*WORDS, "--data", str(data), "--out", str(run)]
+    words += ["--tracker", "wandb"] if end == "dead tracker" else []
     pipe = subprocess.PIPE
     environment = os.environ | {
         "WANDB_MODE": "offline", "WANDB_SILENT": "true",
@@ -121,7 +126,7 @@ def started(words: list[str], output: str, end: str, folder: Path) -> subprocess
     if output == "closed":
         closed = ">&-" if end == "EPIPE" else ">&- 2>&-"
         command = ["bash", "-c", f"exec {shlex.join(command)} {closed}"]
-    out = (folder / "output.txt").open("w") if output == "a file" else pipe
+    out = (run.parent / f"{run.name}.txt").open("w") if output == "a file" else pipe
     error = out if output == "a file" and end != "EPIPE" else pipe
     return subprocess.Popen(command, stdout=out, stderr=error, env=environment)
 
@@ -157,9 +162,7 @@ def end_run(data: Path, folder: Path, end: str, output: str, moment: float) -> F
     """Start a run, end it at a moment, and return what is on disk."""
     with disk(folder, end) as place:
         run = place / "run"
-        words = [*WORDS, "--data", str(data), "--out", str(run)]
-        words += ["--tracker", "wandb"] if end == "dead tracker" else []
-        process = started(words, output, end, folder)
+        process = started(run, data, output, end, folder)
         time.sleep(moment)
         assert process.poll() is None, process.communicate()
         known, before = last_line(run), last_checkpoint(run)
@@ -173,7 +176,7 @@ def end_run(data: Path, folder: Path, end: str, output: str, moment: float) -> F
 def first_line(data: Path, folder: Path) -> float:
     """The seconds that a run takes to the first line of its log."""
     run, start = folder / "first", time.monotonic()
-    process = started([*WORDS, "--data", str(data), "--out", str(run)], "a file", "", folder)
+    process = started(run, data, "a file", "", folder)
     while not last_line(run):
         time.sleep(0.01)
         assert process.poll() is None
@@ -213,10 +216,13 @@ def main(options: Options) -> None:
             first_line(data, folder)  # which compiles
             latest = 2 * first_line(data, folder)
         for end in ENDS:
-            cells = []
-            for output in OUTPUTS:
-                moments = [draw.uniform(0, latest) for _ in range(options.moments)]
-                cells.append(describe([end_run(data, folder, end, output, m) for m in moments]))
+            moments = [[draw.uniform(0, latest) for _ in range(options.moments)] for _ in OUTPUTS]
+            with ThreadPoolExecutor(options.at_once) as pool:
+                ended = [
+                    [pool.submit(end_run, data, folder, end, output, moment) for moment in some]
+                    for output, some in zip(OUTPUTS, moments, strict=True)
+                ]
+            cells = [describe([one.result() for one in some]) for some in ended]
             print(f"| {end} | {' | '.join(cells)} |", flush=True)
 
 

@@ -27,7 +27,7 @@ def run(tmp_path):
 def library(monkeypatch):
     """In place of each tracker's."""
     module: Any = ModuleType("library")
-    for function in ("SummaryWriter", "init", "login", "log", "finish"):
+    for function in ("SummaryWriter", "init", "login", "log", "finish", "teardown"):
         setattr(module, function, mock.MagicMock())
     for name, _ in TRACKERS.values():
         monkeypatch.setitem(sys.modules, name, module)
@@ -79,7 +79,7 @@ def service(library):
     process.communicate()
 
 
-def test_a_run_goes_on_when_the_service_of_its_tracker_dies(run, service, capsys):
+def test_a_run_goes_on_when_the_service_of_its_tracker_dies(run, service, library, capsys):
     tracker = make_tracker("wandb", run, {}, 0)
     log = Log(run / "metrics.jsonl", 0, 0.0, [with_prefix(tracker, "seed0/")])
     log.write(1, {"loss": 1.0})
@@ -88,6 +88,7 @@ def test_a_run_goes_on_when_the_service_of_its_tracker_dies(run, service, capsys
     for step in (2, 3):
         log.write(step, {"loss": 1.0})
     tracker.finish()
+    library.teardown.assert_called_once()
     assert capsys.readouterr().err == (
         "warning: the tracker wandb has failed (Broken pipe). It gets no more of this "
         "run, which goes on; metrics.jsonl has everything.\n"

@@ -23,6 +23,10 @@ class Tracker(Protocol):
         """Wait until all are there."""
         ...
 
+    def abandon(self) -> None:
+        """Take the library out of the program, once it has failed."""
+        ...
+
 
 def library_of(name: str) -> ModuleType:
     """Return the library of a tracker.
@@ -58,11 +62,15 @@ class _TensorBoard:
     def finish(self) -> None:
         self._writer.close()
 
+    def abandon(self) -> None:
+        pass  # it stays where it is put
+
 
 class _WandB:
     """A run of Weights & Biases, in the project `isa-eqx` unless `WANDB_PROJECT` names another."""
 
     def __init__(self, module: ModuleType, run: Path, recipe: Mapping[str, Any], step: int):
+        self._module = module
         self._run = module.init(
             project=None if "WANDB_PROJECT" in os.environ else PROJECT,
             name=run.name,
@@ -78,6 +86,10 @@ class _WandB:
     def finish(self) -> None:
         self._run.finish()
 
+    def abandon(self) -> None:
+        # Its hooks in Python's imports, which send to a service that may be gone, raise otherwise.
+        self._module.teardown(exit_code=1)
+
 
 class _Trackio:
     """A run of trackio, in the project `isa-eqx`: `trackio show`."""
@@ -92,6 +104,9 @@ class _Trackio:
 
     def finish(self) -> None:
         self._module.finish()
+
+    def abandon(self) -> None:
+        pass
 
 
 Kind = Callable[[ModuleType, Path, Mapping[str, Any], int], Tracker]

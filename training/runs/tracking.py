@@ -61,6 +61,9 @@ class _Optional:
     def finish(self) -> None:
         self._try(self._tracker.finish)
 
+    def abandon(self) -> None:
+        self._failed = True
+
     def _try(self, action: Callable[[], None]) -> None:
         if self._failed:
             return
@@ -68,6 +71,8 @@ class _Optional:
             action()
         except Exception as error:
             self._failed = True
+            with contextlib.suppress(Exception, SystemExit):  # it has failed already
+                self._tracker.abandon()
             say(
                 f"warning: the tracker {self._name} has failed ({reason(error)}). It gets no more "
                 "of this run, which goes on; metrics.jsonl has everything."
@@ -85,6 +90,9 @@ class _Prefixed:
 
     def finish(self) -> None:
         self._tracker.finish()
+
+    def abandon(self) -> None:
+        self._tracker.abandon()
 
 
 def with_prefix(tracker: Tracker, prefix: str) -> Tracker:
