@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from .common.files import atomic_file
-from .lfs import check_is_here
+from .common.lfs import check_is_here
 
 LIBRARY = "isa-eqx"
 FORMAT = 1  # of the folder; a reader refuses a newer one than it knows
@@ -69,16 +69,14 @@ def read(path: Path, model_type: str | None = None) -> tuple[dict[str, Any], str
 
 
 def _object(path: Path) -> dict[str, Any]:
+    check_is_here(path)
     try:
-        size = path.stat().st_size
-        content = path.read_bytes() if size <= MAX_BYTES else b""
+        if path.stat().st_size > MAX_BYTES:
+            raise ValueError(f"it has more than {MAX_BYTES:,} bytes")
+        text = path.read_text(encoding="utf-8")
+        record = json.loads(text, object_pairs_hook=_without_repeats)
     except OSError as error:
         raise ValueError(f"{path} cannot be read: {error.strerror}.") from error
-    check_is_here(path, content)
-    try:
-        if size > MAX_BYTES:
-            raise ValueError(f"it has more than {MAX_BYTES:,} bytes")
-        record = json.loads(content.decode(), object_pairs_hook=_without_repeats)
     except (ValueError, RecursionError) as error:
         raise ValueError(f"{path} is damaged or no config: {error}.") from error
     if not isinstance(record, dict):

@@ -17,7 +17,7 @@ from jax.sharding import Sharding
 from jaxtyping import DTypeLike
 
 from .common.files import atomic_file
-from .lfs import POINTER, check_is_here
+from .common.lfs import check_is_here
 
 T = TypeVar("T")
 MAX_HEADER_BYTES = 2**20  # bytes of a file's header; a foreign one is not parsed beyond
@@ -129,11 +129,10 @@ def read_metadata(path: Path) -> dict[str, str]:
 
 @contextlib.contextmanager
 def _opened(path: Path) -> Iterator[Any]:
+    check_is_here(path)
     try:
         with path.open("rb") as start:
-            first = start.read(len(POINTER))
-        check_is_here(path, first)
-        size = int.from_bytes(first[:8], "little")
+            size = int.from_bytes(start.read(8), "little")
         if size > MAX_HEADER_BYTES:
             raise safetensors.SafetensorError(f"a header of {size:,} bytes")
         with safetensors.safe_open(path, framework="numpy") as file:

@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Integer, UInt8
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from .lfs import check_is_here
 from .terminal import printable
 
 SMALLEST = 8  # pixels, along both sides
@@ -135,6 +136,7 @@ def _file(path: str | Path) -> Iterator[IO[bytes]]:
         raise ValueError(f"{name} is an address; download it, and name the file.")
     if Path(path).is_dir():
         raise ValueError(f"{name} is a folder; name its files, such as {name}/*.png.")
+    check_is_here(Path(path))
     try:
         with open(path, "rb") as file:
             yield file

@@ -61,7 +61,7 @@ def main(
         )  # fmt: skip
     except KeyboardInterrupt:
         sys.exit("\nStopped; finished shards stay. The same command goes on from there.")
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, ImportError) as error:
         sys.exit("\n".join(map(printable, [f"error: {error}", *getattr(error, "__notes__", ())])))
     for name, use in (("train", "train"), ("validation", "validate")):
         if dataset == IMAGES and not (split or done.counts(name)[2]):
@@ -89,6 +89,9 @@ def _choose(
         raise ValueError(f"--keep-aspect is for {IMAGES}; leave it out for {dataset}.")
     release = find_release(dataset)
     if tuple(source) == (PROCEDURAL,):  # a folder of that name is ./procedural
+        from isa_eqx.neighbours import check_neighbours
+
+        check_neighbours("training")
         from training.data import procedural_release
 
         return procedural_release(dataset, split, limit), [], None

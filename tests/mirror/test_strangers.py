@@ -12,8 +12,10 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
+from hub.common.image_file import read_image_file, read_label_file
 from hub.mirror.__main__ import main
-from hub.mirror.sources import read_records
+from hub.mirror.sources import read_records, tfrecord
+from hub.mirror.sources.arrow import open_parquet
 from hub.mirror.sources.rows import decode_image, decode_labels
 
 from ..conftest import HUB
@@ -306,3 +308,20 @@ def test_negative_labels_are_background(tmp_path):
     (first, _) = (record.row() for record in read_records("images", [tmp_path / "in"]))
     np.testing.assert_array_equal(decode_labels(first["mask"]["bytes"]), labels == 5)
     assert first["num_objects"] == 1
+
+
+READERS = {
+    "a.png": read_image_file,
+    "a_mask.png": read_label_file,
+    "a.parquet": lambda path: open_parquet(path).__enter__(),
+    "a.tfrecords": lambda path: list(tfrecord.read_records(path)),
+}
+
+
+@pytest.mark.parametrize("name", READERS)
+def test_a_pointer_of_git_lfs_is_called_one(tmp_path, name):
+    """As a clone has it in place of every large file, where Git LFS is not installed."""
+    path = tmp_path / name
+    path.write_text(f"version https://git-lfs.github.com/spec/v1\noid sha256:{'0' * 64}\nsize 9\n")
+    with pytest.raises(ValueError, match=f"{name} is a pointer of Git LFS.*`git lfs pull`"):
+        READERS[name](path)

@@ -34,7 +34,9 @@ ROOMS = {
         "training.distributed", "training.evaluation", "training.step", "training.options",
         "training.runs",
     ),
-    "hub.mirror.__main__": ("hub.common", "hub.mirror", "hub.mirror.sources", "training.data"),
+    "hub.mirror.__main__": (
+        "hub.common", "hub.mirror", "hub.mirror.sources", "isa_eqx", "training.data",
+    ),
     "demo": ("hub.common", "hub", "isa_eqx", "training.data"),
     "demo.app": ("hub.common", "isa_eqx", "training.data", "demo"),
     "benchmarks": (

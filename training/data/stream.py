@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Generator, Iterable, Iterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
@@ -9,6 +10,7 @@ from jaxtyping import Int
 from pyarrow import ArrowException
 
 from hub.common.errors import translate_hub_errors
+from hub.common.lfs import check_is_here
 from hub.mirror import MANIFEST, ROW_GROUP_SIZE, Row, features
 
 from .mirrored import Mirror
@@ -127,6 +129,7 @@ def _name_in_errors(what: str) -> Iterator[None]:
     except Exception as error:
         # What pyarrow finds is of no kind of its own; what the network does always is.
         if isinstance(error, ArrowException | FileNotFoundError) or type(error) is OSError:
+            check_is_here(Path(what))
             raise ValueError(
                 f"{what} is damaged or gone ({error}); if it stays so, make it again."
             ) from error

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ...common.terminal import printable
+from .arrow import open_parquet
 from .columns import Columns, Holds, choose_columns
 from .listing import Listing, by_suffix
 from .names import read_folder, split_of
@@ -72,9 +73,7 @@ def _split(path: Path) -> str:
 
 def _opened(path: Path) -> tuple[dict[str, Holds], int]:
     """Return what the columns of a parquet file hold, and the number of its rows."""
-    from pyarrow.parquet import ParquetFile
-
-    with _naming(path), path.open("rb") as stream, ParquetFile(stream) as file:
+    with open_parquet(path) as file:
         said = _features(file.schema_arrow.metadata or {})
         return {
             field.name: "images" if field.name in said else _holds(field.type)
@@ -104,30 +103,12 @@ def _holds(kind: Any) -> Holds:
 
 
 def _rows(base: Path, paths: Sequence[Path], columns: Columns) -> Iterator[Cells]:
-    from pyarrow.parquet import ParquetFile
-
     for path in paths:
         number = 0
-        # Opened here, as Arrow opens no name that is not UTF-8, and takes no pattern for a name.
-        with (
-            _naming(base / path),
-            (base / path).open("rb") as stream,
-            ParquetFile(stream, page_checksum_verification=True) as file,
-        ):
+        with open_parquet(base / path) as file:
             wanted = {columns.image, columns.labels} & set(file.schema_arrow.names)
             for batch in file.iter_batches(ROWS, columns=sorted(filter(None, wanted))):
                 for row in batch.to_pylist():
                     name = f"{printable(base / path)}, row {number}"
                     yield name, row[columns.image], row.get(columns.labels or "")
                     number += 1
-
-
-@contextlib.contextmanager
-def _naming(path: Path) -> Iterator[None]:
-    from pyarrow import ArrowException
-
-    try:
-        yield
-    except (ArrowException, OSError) as error:
-        said = " ".join(str(error).split()).rstrip(".")
-        raise ValueError(f"{printable(path)} is damaged or no parquet ({said}).") from error

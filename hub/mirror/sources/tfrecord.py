@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
+from ...common.lfs import check_is_here
 from ...common.prefetch import batched, prefetch
 
 _HEADER = struct.Struct("<QI")
@@ -38,6 +39,7 @@ def read_records(path: Path) -> Iterator[tuple[int, bytes]]:
 
 def _records(path: Path) -> Iterator[tuple[int, bytes]]:
     count = 0
+    check_is_here(path)
     with path.open("rb", buffering=0) as file, _unpacked(file) as stream:
 
         def take(size: int, what: str) -> bytes:

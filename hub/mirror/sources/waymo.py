@@ -3,7 +3,6 @@
 Images stay JPEGs. A label is the panoptic label modulo its divisor: the instance.
 """
 
-import contextlib
 import functools
 import itertools
 from collections.abc import Iterator, Sequence
@@ -13,11 +12,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from . import wire
+from .arrow import open_parquet
 from .records import Record, find_files, read_tfrecords, refuse_copies
 from .rows import Row, decode_labels, make_row
 
 if TYPE_CHECKING:
-    from pyarrow.parquet import ParquetFile
+    pass
 
 FRONT = 1
 KEYS = "key.segment_context_name", "key.frame_timestamp_micros", "key.camera_name"
@@ -74,7 +74,7 @@ def _of_tables(paths: Sequence[Path]) -> Iterator[Frame]:
     columns = {}
     refuse_copies(paths)
     for path in paths:
-        with _parquet(path) as file:
+        with open_parquet(path) as file:
             columns[path] = set(file.schema_arrow.names)
     with_images = [path for path in paths if IMAGE in columns[path]]
     with_labels = [path for path in paths if LABELS[0] in columns[path]]
@@ -87,7 +87,7 @@ def _of_tables(paths: Sequence[Path]) -> Iterator[Frame]:
     labelled = _labelled(with_labels)
     for place, path in enumerate(with_images):
         number = 0
-        with _parquet(path) as file:
+        with open_parquet(path) as file:
             total = max(file.metadata.num_rows, 1)
             for batch in file.iter_batches(16, columns=[*KEYS, IMAGE]):
                 for line in batch.to_pylist():
@@ -100,24 +100,11 @@ def _of_tables(paths: Sequence[Path]) -> Iterator[Frame]:
                     number += 1
 
 
-@contextlib.contextmanager
-def _parquet(path: Path) -> Iterator["ParquetFile"]:
-    """Open a parquet file. Errors become a `ValueError` that names it."""
-    from pyarrow import ArrowException
-    from pyarrow.parquet import ParquetFile
-
-    try:
-        with ParquetFile(path, page_checksum_verification=True) as file:
-            yield file
-    except (ArrowException, OSError) as error:
-        raise ValueError(f"{path} is damaged or no parquet ({error}).") from error
-
-
 def _labelled(paths: Sequence[Path]) -> dict[tuple[Any, ...], tuple[Path, int]]:
     """Return the file and the row of each frame's label, by the frame's key."""
     found = {}
     for path in paths:
-        with _parquet(path) as file:
+        with open_parquet(path) as file:
             keys = file.read(list(KEYS)).to_pylist()
         found |= {tuple(k.values()): (path, n) for n, k in enumerate(keys) if k[KEYS[2]] == FRONT}
     return found
@@ -131,7 +118,7 @@ def _label(path: Path, number: int) -> tuple[Any, Any]:
 @functools.lru_cache(maxsize=2)
 def _labels(path: Path) -> list[dict[str, Any]]:
     """Read the labels of a file, those of one drive of twenty seconds."""
-    with _parquet(path) as file:
+    with open_parquet(path) as file:
         return file.read(list(LABELS)).to_pylist()
 
 
