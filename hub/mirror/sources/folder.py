@@ -5,12 +5,10 @@ import dataclasses
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import PurePath
 
+from .belonging import File, Key, belonging, read_name
 from .listing import by_suffix
-from .names import CLASSES, INSTANCES, Kind, read_folder, read_stem, words
 
 ANNOTATIONS = (".json", ".xml", ".txt")  # polygons and boxes, as of labelme, VOC, COCO and YOLO
-Key = tuple[str, tuple[str, ...], str]  # split, folders and scene of a file
-LOSSY = (".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".avif", ".avifs", ".mpo")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,29 +33,6 @@ class Layout:
     listed: bool
 
 
-@dataclasses.dataclass(frozen=True)
-class _File:
-    """A file as its name reads: `folders` are those that say neither split nor kind."""
-
-    path: PurePath
-    split: str
-    folders: tuple[str, ...]
-    scene: str
-    kind: Kind
-    in_folder: bool  # of that kind
-
-    @property
-    def key(self) -> Key:
-        return self.split, self.folders, self.scene.casefold()
-
-    @property
-    def rank(self) -> tuple[int, bool]:
-        """Of several label maps of an image, that with the lowest is taken."""
-        said = {word for part in self.path.parts for word in words(part)}
-        by_object = 0 if said & INSTANCES else 2 if said & CLASSES else 1
-        return by_object, self.path.suffix.lower() in LOSSY
-
-
 def understand(
     paths: Sequence[PurePath],
     formats: Collection[str],
@@ -76,7 +51,7 @@ def understand(
     """
     pictures = [path for path in paths if path.suffix.lower() in formats]
     unused: dict[str, list[str]] = collections.defaultdict(list)
-    files = list(map(_read, pictures))
+    files = list(map(read_name, pictures))
     notes = []
     if files and all(file.kind != "image" for file in files):
         notes.append("all are taken for images, though they are called like label maps")
@@ -86,7 +61,7 @@ def understand(
     scenes = collections.Counter(image.key for image in images)
     names = {image.scene.casefold() for image in images}
     alone = {file for file in others if _is_alone(file, scenes, names)}
-    labels = _belonging(images, [f for f in others if f.kind == "labels" and f not in alone])
+    labels = belonging(images, [f for f in others if f.kind == "labels" and f not in alone])
     taken = set(labels.values())
     for file in others:
         if file not in alone and file not in taken:
@@ -110,22 +85,7 @@ def understand(
     return Layout(listed or found, notes, dict(unused), bool(listed))
 
 
-def _read(path: PurePath) -> _File:
-    folders = [read_folder(name) for name in path.parts[:-1]]
-    split = next((split for split, _ in folders if split), "")
-    said = next((kind for _, kind in reversed(folders) if kind), None)
-    scene, beside = read_stem(path.stem)
-    in_folder = said in ("labels", "other")
-    kind = said if in_folder else beside
-    plain = tuple(
-        name.casefold()
-        for name, (its_split, its_kind) in zip(path.parts, folders, strict=False)
-        if not its_split and not its_kind
-    )
-    return _File(path, split, plain, scene, kind or "image", in_folder)
-
-
-def _is_alone(file: _File, scenes: Collection[Key], names: Collection[str]) -> bool:
+def _is_alone(file: File, scenes: Collection[Key], names: Collection[str]) -> bool:
     """Return whether no image is of the scene of what reads like a label map, or like depth.
 
     `venice_mask.png` may be an image; so may those in `normal/`, but not those in `masks/`.
@@ -135,33 +95,7 @@ def _is_alone(file: _File, scenes: Collection[Key], names: Collection[str]) -> b
     return file.scene.casefold() not in names
 
 
-def _belonging(images: Sequence[_File], labels: Sequence[_File]) -> dict[_File, _File]:
-    """Return the label map of each image that has one."""
-    by_key: dict[Key, list[_File]] = collections.defaultdict(list)
-    by_name: dict[str, list[_File]] = collections.defaultdict(list)
-    for image in images:
-        by_key[image.key].append(image)
-        by_name[image.scene.casefold()].append(image)
-    found: dict[_File, list[_File]] = collections.defaultdict(list)
-    for file in labels:
-        near = by_key.get(file.key, [])
-        # On a disk that tells them apart, `a.png` and `A.png` are two scenes.
-        near = [image for image in near if image.scene == file.scene] or near
-        if not near:
-            below = [f for f in by_name.get(file.scene.casefold(), ()) if _is_below(f, file)]
-            near = below if len(below) == 1 else []
-        for image in near:
-            found[image].append(file)
-    return {image: min(some, key=lambda file: file.rank) for image, some in found.items()}
-
-
-def _is_below(image: _File, labels: _File) -> bool:
-    """Return whether an image lies in folders of the names that a label map lies in, and more."""
-    rest = iter(image.folders)
-    return labels.split in ("", image.split) and all(name in rest for name in labels.folders)
-
-
-def _why(file: _File, scenes: Collection[Key]) -> str:
+def _why(file: File, scenes: Collection[Key]) -> str:
     """Return the reason why a file is not used."""
     if file.kind == "other":
         return "image{s} of depth and the like"
@@ -182,7 +116,7 @@ def _others(paths: Collection[PurePath], scenes: Sequence[Scene]) -> dict[str, l
     return found | ({said: list(map(str, about))} if about else {})
 
 
-def _such(files: Collection[_File]) -> str:
+def _such(files: Collection[File]) -> str:
     first = min(file.path for file in files)
     if len(files) == 1:
         return f"{first} is taken for an image"

@@ -11,7 +11,8 @@ from jaxtyping import Integer, UInt8
 
 from ...common.image_file import formats, read_image_file, read_label_file
 from ...common.terminal import printable
-from .folder import LOSSY, Layout, Scene, understand
+from .belonging import LOSSY
+from .folder import Layout, Scene, understand
 from .held_out import hold_out, with_copies
 from .image_row import make_image_row
 from .listing import Listing
