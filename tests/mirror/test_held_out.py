@@ -27,6 +27,11 @@ def test_a_tenth_is_held_out_whatever_the_order_and_at_most_a_hundred():
     assert len(hold_out(paths("{n}.png", n=2))[0]) == 1
 
 
+def test_names_without_a_number_are_no_series():
+    names = [PurePath(f"{name}.png") for name in "oak elm ash fir yew bay".split()]
+    assert hold_out(names)[1] == "held out, by name"
+
+
 def test_they_are_spread_over_the_names():
     places = [int(path.stem) for path in hold_out(paths("{n}.png", n=1000))[0]]
     counts, _ = np.histogram(places, bins=4, range=(0, 1000))

@@ -57,7 +57,7 @@ def _by_folder(name: PurePath) -> tuple[str, str]:
 
 def _by_series(name: PurePath) -> tuple[str, str]:
     match = _FRAME.fullmatch(name.stem)
-    return (f"{name.parent}/{match[1]}", match[2]) if match else (str(name), "")
+    return (f"{name.parent}/{match[1]}", match[2]) if match else (str(name), name.name)
 
 
 def _grouped(
