@@ -1,32 +1,35 @@
-"""What a run has on disk after it was ended in every way: `python -m tests.endings --moments 10`.
+"""What a run has on disk after it was ended in every way: `python -m tests.endings`.
 
 Trains small models on images made for it, and ends each at a random moment: within twice the time
-that it takes from its start to the first line of its log.
-Prints a table of Markdown. Disks are small ones in memory (tmpfs), which only root may mount; the
-tracker is Weights & Biases, offline.
+that it takes to the first line of its log. Prints a table of Markdown. Runs are forked from this
+program, which has imported all that they need. Disks are small ones in memory (tmpfs), which only
+root may mount; the tracker is Weights & Biases, offline.
 """
 
+import atexit
 import contextlib
 import dataclasses
 import json
 import os
 import random
+import runpy
 import shlex
 import shutil
 import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
+import warnings
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import jax
 import numpy as np
 import tyro
 from PIL import Image
 
-from hub.mirror.__main__ import main as mirror
 from training.runs import checkpoint
 
 WORDS = shlex.split(
@@ -48,12 +51,10 @@ class Options:
 
     Attributes:
         moments: Of each end and each place that the output goes to.
-        at_once: Runs side by side.
         seed: Of the moments.
     """
 
     moments: int = 10
-    at_once: int = 2
     seed: int = 0
 
 
@@ -65,7 +66,7 @@ class Found:
         before: The step of the last checkpoint at that moment; -1 if there was none.
         known: The last step in the log at that moment; 0 if there was none.
         after: The step of the last checkpoint in the end; -1 if there is none.
-        code: The exit status.
+        code: The exit status, or a signal's number below 0.
     """
 
     before: int
@@ -78,6 +79,121 @@ class Found:
 
     def whole(self) -> bool:
         return self.kept() and self.after >= self.known
+
+
+@dataclasses.dataclass
+class Run:
+    """A process that trains, and the ends of the pipes that its output comes by."""
+
+    pid: int
+    pipes: list[int]
+
+    def drop_pipes(self) -> None:
+        while self.pipes:
+            os.close(self.pipes.pop())
+
+    def is_running(self) -> bool:
+        return os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None
+
+    def wait(self, seconds: float = 120) -> int:
+        end = time.monotonic() + seconds
+        while self.is_running():
+            assert time.monotonic() < end, f"{self.pid} goes on"
+            time.sleep(0.01)
+        self.drop_pipes()
+        return os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
+
+
+def start(run: Path, data: Path, output: str, end: str = "") -> Run:
+    """Start a run whose output goes there. Under EPIPE, its errors go to a pipe in any case."""
+    words = [*WORDS, "--data", str(data), "--out", str(run)]
+    words += ["--tracker", "wandb"] if end == "dead tracker" else []
+    reader, writer = os.pipe()
+    pid = os.fork()
+    if pid:
+        os.close(writer)
+        return Run(pid, [reader])
+    os.close(reader)
+    places = {"a file": lambda: os.open(f"{run}.txt", os.O_CREAT | os.O_WRONLY)}
+    place = places.get(output, lambda: writer)()
+    _redirect(1, None if output == "closed" else place)
+    _redirect(2, writer if end == "EPIPE" else None if output == "closed" else place)
+    os._exit(_train(words))
+
+
+def _redirect(descriptor: int, place: int | None) -> None:
+    """In a new process: send a standard stream to a place, or close it."""
+    name = {1: "stdout", 2: "stderr"}[descriptor]
+    if place is None:
+        os.close(descriptor)
+        setattr(sys, name, None)
+    else:
+        os.dup2(place, descriptor)
+        setattr(sys, name, os.fdopen(descriptor, "w", buffering=1, closefd=False))
+
+
+def _train(words: list[str]) -> int:
+    """Run the command as Python does, and return its exit status."""
+    sys.argv = ["training.run", *words]
+    code = 0
+    try:
+        runpy.run_module("training.run", run_name="__main__", alter_sys=True)
+    except SystemExit as ended:
+        code = ended.code if isinstance(ended.code, int) else int(ended.code is not None)
+    except KeyboardInterrupt:
+        code = -signal.SIGINT
+    except BaseException:
+        code = 1
+    threading._shutdown()
+    atexit._run_exitfuncs()
+    return code & 0xFF
+
+
+@contextlib.contextmanager
+def disk(folder: Path, end: str) -> Iterator[Path]:
+    """A folder, which is a small disk of its own if it is to be full."""
+    place = Path(tempfile.mkdtemp(dir=folder))
+    if end != "ENOSPC":
+        yield place
+        return
+    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={DISK}", "tmpfs", place], check=True)
+    try:
+        yield place
+    finally:
+        subprocess.run(["umount", place], check=True)
+
+
+def strike(process: Run, end: str, output: str, run: Path) -> None:
+    """End a run, or what it uses; what should go on is stopped a little later."""
+    if end in SIGNALS:
+        if output == "a pipe" and end in ("Ctrl-C", "SIGHUP"):
+            process.drop_pipes()  # a terminal's signal ends the reader, too
+        os.kill(process.pid, SIGNALS[end])
+        return
+    if end == "ENOSPC":
+        with contextlib.suppress(OSError), (run.parent / "filler").open("wb", 0) as filler:
+            while True:
+                filler.write(bytes(4096))
+    elif end == "EPIPE":
+        process.drop_pipes()
+    else:
+        subprocess.run(["pkill", "-KILL", "-P", str(process.pid), "-f", "wandb-core"])
+    if end != "ENOSPC":
+        time.sleep(GOES_ON)
+        assert process.is_running(), f"{end} has ended the run"
+        os.kill(process.pid, signal.SIGTERM)
+
+
+def end_run(data: Path, folder: Path, end: str, output: str, moment: float) -> Found:
+    """Start a run, end it at a moment, and return what is on disk."""
+    with disk(folder, end) as place:
+        run = place / "run"
+        process = start(run, data, output, end)
+        time.sleep(moment)
+        assert process.is_running()
+        known, before = last_line(run), last_checkpoint(run)
+        strike(process, end, output, run)
+        return Found(before, known, code=process.wait(), after=last_checkpoint(run))
 
 
 def last_checkpoint(run: Path) -> int:
@@ -97,93 +213,17 @@ def last_line(run: Path) -> int:
     return json.loads(lines[-1])["step"] if lines else 0
 
 
-@contextlib.contextmanager
-def disk(folder: Path, end: str) -> Iterator[Path]:
-    """A folder, which is a small disk of its own if it is to be full."""
-    place = Path(tempfile.mkdtemp(dir=folder))
-    if end != "ENOSPC":
-        yield place
-        return
-    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={DISK}", "tmpfs", place], check=True)
-    try:
-        yield place
-    finally:
-        subprocess.run(["umount", place], check=True)
-
-
-def started(run: Path, data: Path, output: str, end: str, folder: Path) -> subprocess.Popen:
-    """A run whose output goes there. Under EPIPE, its standard error is a pipe in any case."""
-    words = [*WORDS, "--data", str(data), "--out", str(run)]
-    words += ["--tracker", "wandb"] if end == "dead tracker" else []
-    pipe = subprocess.PIPE
-    environment = os.environ | {
-        "WANDB_MODE": "offline", "WANDB_SILENT": "true",
-        "JAX_COMPILATION_CACHE_DIR": str(folder / "compiled"),
-        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
-        "JAX_DISABLE_MOST_OPTIMIZATIONS": "true",
-    }  # fmt: skip
-    command = [sys.executable, "-m", "training.run", *words]
-    if output == "closed":
-        closed = ">&-" if end == "EPIPE" else ">&- 2>&-"
-        command = ["bash", "-c", f"exec {shlex.join(command)} {closed}"]
-    out = (run.parent / f"{run.name}.txt").open("w") if output == "a file" else pipe
-    error = out if output == "a file" and end != "EPIPE" else pipe
-    return subprocess.Popen(command, stdout=out, stderr=error, env=environment)
-
-
-def drop_pipes(process: subprocess.Popen) -> None:
-    for stream in (process.stdout, process.stderr):
-        if stream is not None:
-            stream.close()
-
-
-def strike(process: subprocess.Popen, end: str, output: str, run: Path) -> None:
-    """End a run, or what it uses; what should go on is stopped a little later."""
-    if end in SIGNALS:
-        if output == "a pipe" and end in ("Ctrl-C", "SIGHUP"):
-            drop_pipes(process)  # a terminal's signal ends the reader, too
-        process.send_signal(SIGNALS[end])
-        return
-    if end == "ENOSPC":
-        with contextlib.suppress(OSError), (run.parent / "filler").open("wb", 0) as filler:
-            while True:
-                filler.write(bytes(4096))
-    elif end == "EPIPE":
-        drop_pipes(process)
-    else:
-        subprocess.run(["pkill", "-KILL", "-P", str(process.pid), "-f", "wandb-core"])
-    if end != "ENOSPC":
-        time.sleep(GOES_ON)
-        assert process.poll() is None, f"{end} has ended the run"
-        process.send_signal(signal.SIGTERM)
-
-
-def end_run(data: Path, folder: Path, end: str, output: str, moment: float) -> Found:
-    """Start a run, end it at a moment, and return what is on disk."""
-    with disk(folder, end) as place:
-        run = place / "run"
-        process = started(run, data, output, end, folder)
-        time.sleep(moment)
-        assert process.poll() is None, process.communicate()
-        known, before = last_line(run), last_checkpoint(run)
-        strike(process, end, output, run)
-        with contextlib.suppress(ValueError):  # its pipes are closed
-            process.communicate(timeout=120)
-        code = process.wait(timeout=120)
-        return Found(before, known, last_checkpoint(run), code)
-
-
 def first_line(data: Path, folder: Path) -> float:
     """The seconds that a run takes to the first line of its log."""
-    run, start = folder / "first", time.monotonic()
-    process = started(run, data, "a file", "", folder)
+    run, began = folder / "first", time.monotonic()
+    process = start(run, data, "a file")
     while not last_line(run):
         time.sleep(0.01)
-        assert process.poll() is None
-    process.kill()
+        assert process.is_running()
+    os.kill(process.pid, signal.SIGKILL)
     process.wait()
     shutil.rmtree(run)
-    return time.monotonic() - start
+    return time.monotonic() - began
 
 
 def make_mirror(folder: Path) -> Path:
@@ -192,7 +232,9 @@ def make_mirror(folder: Path) -> Path:
     for number in range(10):
         pixels = draw.integers(0, 256, (16, 16, 3), np.uint8)
         Image.fromarray(pixels).save(folder / "images" / f"{number}.png")
-    mirror("images", (str(folder / "images"),), str(folder / "mirror"))
+    words = ["images", "--source", str(folder / "images"), "--to", str(folder / "mirror")]
+    command = [sys.executable, "-m", "hub.mirror", *words]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
     return folder / "mirror"
 
 
@@ -206,24 +248,33 @@ def describe(found: list[Found]) -> str:
     )
 
 
+def prepare(folder: Path) -> None:
+    """Set what the runs inherit."""
+    os.environ |= {"WANDB_MODE": "offline", "WANDB_SILENT": "true"}
+    jax.config.update("jax_compilation_cache_dir", str(folder / "compiled"))
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # which `nohup` ignores
+    warnings.filterwarnings("ignore", "os.fork")  # nothing has been computed here
+
+
 def main(options: Options) -> None:
     draw = random.Random(options.seed)
-    print(f"| | {' | '.join(OUTPUTS)} |\n|---|---|---|---|")
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        with contextlib.redirect_stdout(sys.stderr):
-            data = make_mirror(folder)
-            first_line(data, folder)  # which compiles
-            latest = 2 * first_line(data, folder)
+    print(f"| | {' | '.join(OUTPUTS)} |\n|---|---|---|---|", flush=True)
+    # By hand, as runs would delete a `TemporaryDirectory` that they inherit.
+    folder = Path(tempfile.mkdtemp())
+    try:
+        prepare(folder)
+        data = make_mirror(folder)
+        first_line(data, folder)  # which compiles
+        latest = 2 * first_line(data, folder)
         for end in ENDS:
-            moments = [[draw.uniform(0, latest) for _ in range(options.moments)] for _ in OUTPUTS]
-            with ThreadPoolExecutor(options.at_once) as pool:
-                ended = [
-                    [pool.submit(end_run, data, folder, end, output, moment) for moment in some]
-                    for output, some in zip(OUTPUTS, moments, strict=True)
-                ]
-            cells = [describe([one.result() for one in some]) for some in ended]
+            cells = []
+            for output in OUTPUTS:
+                moments = [draw.uniform(0, latest) for _ in range(options.moments)]
+                cells.append(describe([end_run(data, folder, end, output, m) for m in moments]))
             print(f"| {end} | {' | '.join(cells)} |", flush=True)
+    finally:
+        shutil.rmtree(folder)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,8 @@
 """Masks for photos: in the photo's own pixels, in every file that says them, and none is lost."""
 
 import json
+import os
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,13 +10,13 @@ from PIL import Image
 from pycocotools import mask as coco_mask
 from pycocotools.coco import COCO
 
-from demo import segment
+from demo import move, photo, segment
 from demo.coco import run_lengths
 from demo.photo import OUTSIDE, Photo
 from isa_eqx import ISA
 from training.data import load
 
-from ..conftest import TRAINED
+from ..conftest import HUB, TRAINED
 from ..laws import law
 from ..strategies import seeds
 
@@ -129,6 +131,38 @@ def test_where_nothing_could_be_read_nothing_is_left(tmp_path):
     with pytest.raises(SystemExit, match="1 of 1 could not be segmented"):
         segment.main(words)
     assert not (tmp_path / "out").exists()
+
+
+def test_what_is_done_when_it_is_stopped_is_in_every_file(photos, tmp_path, monkeypatch):
+    """Whatever a photo is called: here by bytes that are no text."""
+    odd, out, asked = tmp_path / os.fsdecode(b"caf\xe9\n.png"), tmp_path / "out", []
+    odd.write_bytes((photos / "plain.png").read_bytes())
+
+    def explain(*arguments):
+        asked.append(arguments)
+        if len(asked) > 1:
+            raise KeyboardInterrupt
+        return photo.explain(*arguments)
+
+    monkeypatch.setattr(segment, "explain", explain)
+    with pytest.raises(KeyboardInterrupt):
+        segment.main([str(odd), str(photos / "wide.tif"), "--model", MODEL, "--out", str(out)])
+    (image,) = json.loads((out / "coco.json").read_text("utf-8"))["images"]
+    assert image["labels"] == f"{odd.stem}_labels.png"
+    endings = "_labels.png", "_overlay.png", ".npz"
+    assert {p.name for p in out.iterdir()} == {"coco.json", *(odd.stem + end for end in endings)}
+
+
+@pytest.mark.parametrize("command", [segment, move])
+def test_a_cache_that_cannot_be_written_is_named(photos, tmp_path, monkeypatch, command):
+    HUB.put("user/tetrominoes", {p.name: p.read_bytes() for p in Path(MODEL).iterdir()})
+    cache = tmp_path / "file" / "hub"
+    cache.parent.touch()
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(cache))
+    words = [str(photos / "plain.png"), "--model", "user/tetrominoes"]
+    with pytest.raises(SystemExit) as ended:
+        command.main([*words, "--out", str(tmp_path / "a.gif")])
+    assert str(cache) in ended.value.code and "--out" not in ended.value.code
 
 
 def test_files_of_one_name_are_kept_apart():

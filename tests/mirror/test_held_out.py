@@ -28,7 +28,7 @@ def test_a_tenth_is_held_out_whatever_the_order_and_at_most_a_hundred():
 
 
 def test_names_without_a_number_are_no_series():
-    names = [PurePath(f"{name}.png") for name in "oak elm ash fir yew bay".split()]
+    names = [PurePath(f"{name}.png") for name in ["oak", "elm", "ash", "fir", "yew", "bay"]]
     assert hold_out(names)[1] == "held out, by name"
 
 
