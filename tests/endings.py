@@ -33,7 +33,7 @@ from PIL import Image
 from training.runs import checkpoint
 
 WORDS = shlex.split(
-    "--dataset images --preset quick --image-size 16 16 --num-slots 2 --batch-size 1 "
+    "--dataset images --variant sa --preset quick --image-size 16 16 --num-slots 2 --batch-size 1 "
     "--train-examples 8 --num-rounds 1 --slot-size 8 --hidden-size 8 --encoder-channels 4 "
     "--encoder-strides 2 --decoder-channels 8 --loss-pixels 40 --steps 10000000 --eval-every 2000"
 )
