@@ -100,7 +100,7 @@ def ctrl_c_came() -> bool:
     return _ctrl_c.is_set()
 
 
-def progress_bar(**options: Any) -> tqdm:
+def progress_bar(**options: Any) -> Any:
     """Return a bar of tqdm on standard error, which is not drawn where there is none.
 
     A terminal or a pipe that is gone never ends what the bar is of.
