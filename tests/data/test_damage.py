@@ -39,6 +39,10 @@ def picture(array):
 BAD_ROWS = {
     "it has no mask": lambda row: dict(mask=None),
     "its image is no picture": lambda row: dict(image=row["image"] | {"bytes": b"no picture"}),
+    "its image is not in the row": lambda row: dict(image=None),
+    "its image is not in the row; what": lambda row: dict(
+        image={"bytes": None, "path": "/etc/passwd"}
+    ),
     "its mask is damaged": lambda row: dict(
         mask=row["mask"] | {"bytes": row["mask"]["bytes"][:-30]}
     ),

@@ -3,9 +3,9 @@
 import contextlib
 import dataclasses
 import os
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from jaxtyping import UInt8
@@ -42,14 +42,14 @@ class RowDecoder:
     def image(self, row: Row) -> UInt8[np.ndarray, "p q 3"]:
         """Return the cropped part of the image, as `Resize.pick` keeps it. Errors name the row."""
         with _naming(self.where, row):
-            return self.resize.pick(self._cut(decode_image(row["image"]["bytes"])))
+            return self.resize.pick(self._cut(decode_image(_content(row["image"]))))
 
     def labels(self, row: Row) -> UInt8[np.ndarray, "h w"]:
         """Return the label map to score, resized and cleaned. Errors name the row."""
         with _naming(self.where, row):
             if row["mask"] is None:
                 raise ValueError("it has no mask, and cannot be scored.")
-            cut = self._cut(decode_labels(row["mask"]["bytes"]))
+            cut = self._cut(decode_labels(_content(row["mask"])))
             labels = self.spec.clean_labels(self.resize.nearest(cut))
             if labels.max() >= self.spec.num_labels:
                 raise ValueError(
@@ -85,6 +85,11 @@ def _naming(where: str, row: Row) -> Iterator[None]:
         raise ValueError(f"{where}, index {row['index']}: {error}") from error
 
 
+def _content(cell: Mapping[str, Any] | None) -> bytes | None:
+    """Return the file in a cell of a mirror, which may be a stranger's and hold none."""
+    return None if cell is None else cell.get("bytes")
+
+
 def make_row_decoder(mirror: Mirror, split: str, size: Size) -> RowDecoder:
     """Return a decoder to images of `size`, made for the size of the split's first image."""
     spec, where = dataset(mirror.dataset), f"{mirror.name}, split {split}"
@@ -94,7 +99,7 @@ def make_row_decoder(mirror: Mirror, split: str, size: Size) -> RowDecoder:
         return OwnDecoder(where, spec, Resize(size, size))
     first = next(read_rows(mirror, split))
     with _naming(where, first):
-        image = decode_image(first["image"]["bytes"])
+        image = decode_image(_content(first["image"]))
         cut = image[spec.crop(*image.shape[:2])]
     return RowDecoder(where, spec, Resize(cut.shape[:2], size))
 
