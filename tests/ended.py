@@ -3,6 +3,7 @@
 import contextlib
 import os
 import resource
+import signal
 
 
 @contextlib.contextmanager
@@ -14,6 +15,22 @@ def full_disk(size):
         yield
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+@contextlib.contextmanager
+def usual_signals(numbers):
+    """Signals as a program in a terminal has them: tests may run under `nohup`, and in workers that
+    ignore Ctrl-C.
+    """
+    usual = dict.fromkeys(numbers, signal.SIG_DFL)
+    if signal.SIGINT in usual:
+        usual[signal.SIGINT] = signal.default_int_handler
+    before = {number: signal.signal(number, handler) for number, handler in usual.items()}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 @contextlib.contextmanager

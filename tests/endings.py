@@ -95,11 +95,18 @@ class Run:
     def is_running(self) -> bool:
         return os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None
 
-    def wait(self, seconds: float = 120) -> int:
+    def goes_on(self, seconds: float) -> bool:
         end = time.monotonic() + seconds
-        while self.is_running():
-            assert time.monotonic() < end, f"{self.pid} goes on"
+        while self.is_running() and time.monotonic() < end:
             time.sleep(0.01)
+        return self.is_running()
+
+    def wait(self) -> int:
+        """The exit status. A Ctrl-C that Python has dropped as it imports is pressed again."""
+        if self.goes_on(30):
+            os.kill(self.pid, signal.SIGINT)
+            print(f"pressed Ctrl-C on {self.pid}", file=sys.stderr)
+        assert not self.goes_on(90), f"{self.pid} goes on"
         self.drop_pipes()
         return os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
 

@@ -13,14 +13,18 @@ from hub.common.terminal import resilient_output
 from training.distributed import defer_signals, exit_status
 from training.distributed.signals import NAMES, STOPPING
 
+from ..ended import usual_signals
+
 pytestmark = pytest.mark.quick
 
 
 @pytest.fixture(autouse=True)
-def streams(monkeypatch):
-    """Put back after the test."""
+def as_in_a_terminal(monkeypatch):
+    """Its signals; and the streams are put back after the test."""
     for name in ("stdout", "stderr"):
         monkeypatch.setattr(sys, name, getattr(sys, name))
+    with usual_signals(STOPPING):
+        yield
 
 
 @pytest.mark.parametrize("name", NAMES)

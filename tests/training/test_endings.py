@@ -20,7 +20,7 @@ from training.runs.log import Log
 from training.runs.saving import Saver
 from training.step import initial_state
 
-from ..ended import broken_pipe
+from ..ended import broken_pipe, usual_signals
 from ..tiny import SMALL, TINY, advance, equal
 
 STEPS = 3
@@ -52,6 +52,12 @@ def failing(error):
         raise error
 
     return end
+
+
+@pytest.fixture(autouse=True)
+def as_in_a_terminal():
+    with usual_signals([signal.SIGINT, signal.SIGHUP]):
+        yield
 
 
 def sending(name):

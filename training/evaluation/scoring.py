@@ -105,7 +105,7 @@ def explain(
     model: ISA,
     images: Images,
     places: UInt32[Array | np.ndarray, " b"],
-    seed: UInt32[Array | np.ndarray, ""],
+    seed: UInt32[Array | np.ndarray, ""] | np.uint32,
 ) -> Output:
     """Return what a model makes of images, with the initial frames that they are scored with.
 
