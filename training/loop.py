@@ -79,13 +79,17 @@ def train(
 
 @contextlib.contextmanager
 def _saving_what_is_there(models: Models, runs: Sequence[Run], bar: tqdm) -> Iterator[None]:
-    """Save the state that an error in the block leaves, if it is newer than the last checkpoint."""
+    """Save the state that an error in the block leaves, if it is newer than the last checkpoint
+    and finite.
+    """
     try:
         yield
     except NonFiniteError:
         raise
     except Exception:
         with contextlib.suppress(Exception):  # the first one is the cause
+            for run in runs:
+                run.log.flush()  # which looks whether it has diverged
             step = int(models.state(runs[0].place).step)
             if is_main() and step != last_step(runs[0].folder):
                 _save(models, runs)

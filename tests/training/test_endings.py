@@ -5,6 +5,8 @@ import signal
 import sys
 import threading
 
+import equinox as eqx
+import jax.numpy as jnp
 import pytest
 
 from hub.common.files import lock_folder
@@ -39,12 +41,14 @@ def until(scenes, end):
     yield next(batches)
 
 
-def run_to(end, scenes, folder, **log):
-    state, mesh = initial_state(TINY), make_mesh(TINY)
-    run = Run(
-        TINY, folder, False, Log(folder / "metrics.jsonl", 0, 0.0, **log), Saver(folder, TINY)
-    )
+def run_to(end, scenes, folder, change=lambda state: state):
+    state, mesh = change(initial_state(TINY)), make_mesh(TINY)
+    run = Run(TINY, folder, False, Log(folder / "metrics.jsonl", 0, 0.0), Saver(folder, TINY))
     train(Single(state, TINY, mesh), [run], 0, mesh, until(scenes, end), scenes, 1000)
+
+
+def diverged(state):
+    return eqx.tree_at(lambda s: s.model.initial_slots, state, replace_fn=lambda x: x * jnp.nan)
 
 
 def failing(error):
@@ -80,6 +84,12 @@ def test_the_last_state_is_saved_and_the_command_told(scenes, tmp_path, capsys, 
     assert equal(saved, advance(initial_state(TINY), step, scenes)[0])
     said = capsys.readouterr().out
     assert f"Saved at step {step}. Continue with:\n  python -m training.run" in said
+
+
+def test_a_state_that_has_diverged_takes_the_place_of_none(scenes, tmp_path):
+    with pytest.raises(Broken):
+        run_to(failing(Broken()), scenes, tmp_path, diverged)
+    assert checkpoint.last_step(tmp_path) is None
 
 
 def test_ctrl_c_that_ends_the_reader_of_its_output_too_saves_the_state(
