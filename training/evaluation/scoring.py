@@ -112,7 +112,7 @@ def explain(
     - `places`: of the images among those that are scored.
     """
     with jax.threefry_partitionable(True):  # as by default: see `_key`
-        return _output(model, images, places, seed)
+        return _output(model, images, places, jnp.asarray(seed))
 
 
 @eqx.filter_jit
