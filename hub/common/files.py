@@ -53,7 +53,12 @@ def atomic_folder(path: Path) -> Iterator[Path]:
         replaced = temporary.with_name(f"{temporary.name}.replaced")
         if path.exists():  # and is deleted only when the new one is in its place
             path.replace(replaced)
-        temporary.replace(path)
+        try:
+            temporary.replace(path)
+        except OSError:
+            if replaced.exists():
+                replaced.replace(path)
+            raise
         shutil.rmtree(replaced, ignore_errors=True)
         _sync(path.parent)
     finally:
