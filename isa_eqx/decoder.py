@@ -10,8 +10,8 @@ import jax.random as jr
 from jaxtyping import Array, DTypeLike, Float, PRNGKeyArray
 
 from .config import ISAConfig
-from .layers import cast, conv, dense, linear, weight_and_bias
-from .upsampling import UpConv
+from .convolutions import Conv, UpConv
+from .layers import cast, dense, linear, weight_and_bias
 
 
 class Decoder(eqx.Module):
@@ -45,11 +45,12 @@ class Decoder(eqx.Module):
           Positions are added in the slots' precision, which the result has, too.
         """
 
-    def heads(self, dtype: DTypeLike | None) -> tuple[Float[Array, "4 c"], Float[Array, " 4"]]:
-        """Return weight and bias of both heads as one layer."""
+    def heads(self, x: Float[Array, "k p c"], dtype: DTypeLike) -> Float[Array, "k p 4"]:
+        """Return both heads of the last layer's outputs, as one layer, with sums in `dtype`."""
         heads = weight_and_bias(self.colour), weight_and_bias(self.alpha)
         weight, bias = (jnp.concatenate(both) for both in zip(*heads, strict=True))
-        return cast(weight, dtype), bias
+        y = jnp.matmul(x, weight.astype(x.dtype).T, preferred_element_type=dtype)
+        return y + bias[None, None]
 
 
 class MLPDecoder(Decoder):
@@ -82,8 +83,7 @@ class MLPDecoder(Decoder):
         x = cast(jax.nn.relu(centre[:, None] + moved), dtype)
         for layer in cast(others, dtype):
             x = jax.nn.relu(dense(layer, x))
-        weight, bias = self.heads(dtype)
-        return jnp.matmul(x, weight.T, preferred_element_type=slots.dtype) + bias[None, None]
+        return self.heads(x, slots.dtype)
 
 
 class CNNDecoder(Decoder):
@@ -93,7 +93,7 @@ class CNNDecoder(Decoder):
     """
 
     position: eqx.nn.Linear
-    layers: tuple[eqx.nn.Conv2d | UpConv, ...]
+    layers: tuple[Conv | UpConv, ...]
     alpha: eqx.nn.Linear
     colour: eqx.nn.Linear
     grid_size: tuple[int, int] = eqx.field(static=True)
@@ -104,7 +104,7 @@ class CNNDecoder(Decoder):
         (self.position, self.alpha, self.colour), layers = _make_layers(config, key)
         strides = config.decoder_strides
         self.layers = tuple(
-            conv(i, o, key=k) if stride == 1 else UpConv(i, o, stride, key=k)
+            Conv(i, o, key=k) if stride == 1 else UpConv(i, o, stride, key=k)
             for (i, o, k), stride in zip(layers, strides, strict=True)
         )
         height, width = config.image_size
@@ -118,13 +118,10 @@ class CNNDecoder(Decoder):
         dtype: DTypeLike | None = None,
     ) -> Float[Array, "k p 4"]:
         x = slots[:, None] + dense(self.position, relative)
-        x = cast(jnp.moveaxis(x, -1, 1).reshape(*x.shape[::2], *self.grid_size), dtype)
+        x = cast(x.reshape(len(x), *self.grid_size, -1), dtype)
         for layer in cast(self.layers, dtype):
             x = jax.nn.relu(jax.vmap(layer)(x))
-        weight, bias = self.heads(dtype)
-        x = x.reshape(*x.shape[:2], -1)
-        y = jnp.einsum("oc,kcp->kpo", weight, x, preferred_element_type=slots.dtype)
-        return y + bias[None, None]
+        return self.heads(x.reshape(len(x), -1, x.shape[-1]), slots.dtype)
 
 
 _Linears = tuple[eqx.nn.Linear, eqx.nn.Linear, eqx.nn.Linear]

@@ -4,13 +4,13 @@ import abc
 
 import equinox as eqx
 import jax
-import jax.numpy as jnp
 import jax.random as jr
 from jaxtyping import Array, DTypeLike, Float, PRNGKeyArray
 
 from .config import ISAConfig
+from .convolutions import Conv
 from .grid import coordinates
-from .layers import cast, conv
+from .layers import cast
 from .resnet import ResNet
 
 
@@ -18,7 +18,7 @@ class Encoder(eqx.Module):
     """Maps an image to features. Positions are added later, by a `GridEncoder`."""
 
     @abc.abstractmethod
-    def maps(self, image: Float[Array, "3 h w"]) -> Float[Array, "c y x"]:
+    def maps(self, image: Float[Array, "h w 3"]) -> Float[Array, "y x c"]:
         """Return the feature maps."""
 
     def __call__(
@@ -28,9 +28,9 @@ class Encoder(eqx.Module):
 
         - `dtype`: precision that layers compute in; `None` for that of weights and image.
         """
-        maps = cast(self, dtype).maps(cast(jnp.moveaxis(image, -1, 0), dtype))
-        channels, height, width = maps.shape
-        features = cast(maps.reshape(channels, -1).T, image.dtype)
+        maps = cast(self, dtype).maps(cast(image, dtype))
+        height, width, channels = maps.shape
+        features = cast(maps.reshape(-1, channels), image.dtype)
         return features, coordinates(height, width, image.dtype)
 
 
@@ -40,17 +40,17 @@ class CNNEncoder(Encoder):
     Locatello et al. 2020, appendix, without the position embedding.
     """
 
-    layers: tuple[eqx.nn.Conv2d, ...]
+    layers: tuple[Conv, ...]
 
     def __init__(self, config: ISAConfig, *, key: PRNGKeyArray):
         sizes = (3, *config.encoder_channels)
         keys = jr.split(key, len(config.encoder_channels))
         self.layers = tuple(
-            conv(i, o, stride=s, key=k)
+            Conv(i, o, stride=s, key=k)
             for i, o, s, k in zip(sizes[:-1], sizes[1:], config.encoder_strides, keys, strict=True)
         )
 
-    def maps(self, image: Float[Array, "3 h w"]) -> Float[Array, "c y x"]:
+    def maps(self, image: Float[Array, "h w 3"]) -> Float[Array, "y x c"]:
         x = image
         for layer in self.layers[:-1]:
             x = jax.nn.relu(layer(x))
@@ -66,7 +66,7 @@ class ResNetEncoder(Encoder):
         channels, strides = config.encoder_channels, config.encoder_strides
         self.network = ResNet(channels, strides, config.encoder_blocks, key=key)
 
-    def maps(self, image: Float[Array, "3 h w"]) -> Float[Array, "c y x"]:
+    def maps(self, image: Float[Array, "h w 3"]) -> Float[Array, "y x c"]:
         return self.network(image)
 
 

@@ -17,47 +17,26 @@ from jaxtyping import Array, DTypeLike, Float, PRNGKeyArray
 from .config import GROUPS
 
 NORM_EPSILON = 1e-6
-KERNEL = 5
 
-_Layer = TypeVar("_Layer", eqx.nn.Linear, eqx.nn.Conv2d)
 _Module = TypeVar("_Module", bound=eqx.Module)
 _Tree = TypeVar("_Tree")
 lecun_normal: initializers.Initializer = initializers.lecun_normal(in_axis=1, out_axis=0)
-_NORMS = eqx.nn.LayerNorm, eqx.nn.GroupNorm
 _orthogonal = initializers.orthogonal()
 
 
 def linear(inputs: int, outputs: int, *, use_bias: bool = True, key: PRNGKeyArray) -> eqx.nn.Linear:
     """Make a dense layer."""
-    return _start(_shapes(eqx.nn.Linear, inputs, outputs, use_bias, key=key), key)
-
-
-def conv(
-    inputs: int,
-    outputs: int,
-    *,
-    kernel: int = KERNEL,
-    stride: int = 1,
-    use_bias: bool = True,
-    key: PRNGKeyArray,
-) -> eqx.nn.Conv2d:
-    """Make a convolution with SAME padding, whose output is `stride` times smaller."""
-    sizes = inputs, outputs, kernel, stride, "SAME"
-    layer = _shapes(eqx.nn.Conv2d, *sizes, use_bias=use_bias, key=key)
-    return _start(layer, key)
-
-
-def _shapes(kind: Callable[..., _Module], *sizes: Any, **options: Any) -> _Module:
-    """Make a layer without weights: Equinox's would take seconds to draw, only to be replaced."""
-    return eqx.filter_eval_shape(kind, *sizes, **options)
-
-
-def _start(layer: _Layer, key: PRNGKeyArray) -> _Layer:
+    layer = _shapes(eqx.nn.Linear, inputs, outputs, use_bias, key=key)
     weight = lecun_normal(key, layer.weight.shape, layer.weight.dtype)
     layer = eqx.tree_at(lambda one: one.weight, layer, weight)
     if layer.bias is None:
         return layer
     return eqx.tree_at(lambda one: one.bias, layer, jnp.zeros(layer.bias.shape, layer.bias.dtype))
+
+
+def _shapes(kind: Callable[..., _Module], *sizes: Any, **options: Any) -> _Module:
+    """Make a layer without weights: Equinox's would take seconds to draw, only to be replaced."""
+    return eqx.filter_eval_shape(kind, *sizes, **options)
 
 
 def gru(inputs: int, state: int, *, key: PRNGKeyArray) -> eqx.nn.GRUCell:
@@ -83,11 +62,6 @@ def layer_norm(size: int) -> eqx.nn.LayerNorm:
     return eqx.nn.LayerNorm(size, eps=NORM_EPSILON)
 
 
-def group_norm(channels: int) -> eqx.nn.GroupNorm:
-    """Make a normalisation over pixels and the channels of each of 32 groups."""
-    return eqx.nn.GroupNorm(GROUPS, channels, eps=NORM_EPSILON)
-
-
 def cast(tree: Any, dtype: DTypeLike | None) -> Any:
     """Cast the floating arrays of a tree, layers included; `None` leaves them as they are.
 
@@ -99,7 +73,9 @@ def cast(tree: Any, dtype: DTypeLike | None) -> Any:
 
     if dtype is None:
         return tree
-    return jax.tree.map(to_dtype, tree, is_leaf=lambda x: isinstance(x, _NORMS))
+    return jax.tree.map(
+        to_dtype, tree, is_leaf=lambda x: isinstance(x, eqx.nn.LayerNorm | GroupNorm)
+    )
 
 
 def at_least_float32(tree: _Tree) -> _Tree:
@@ -131,6 +107,24 @@ def weight_and_bias(layer: eqx.nn.Linear | eqx.nn.LayerNorm) -> tuple[Array, Arr
     """Return weight and bias of a layer that has both."""
     assert layer.weight is not None and layer.bias is not None
     return layer.weight, layer.bias
+
+
+class GroupNorm(eqx.Module):
+    """A normalisation over pixels and the channels of each of 32 groups (Wu and He 2018)."""
+
+    weight: Float[Array, " c"]
+    bias: Float[Array, " c"]
+
+    def __init__(self, channels: int):
+        self.weight = jnp.ones(channels)
+        self.bias = jnp.zeros(channels)
+
+    def __call__(self, x: Float[Array, "h w c"]) -> Float[Array, "h w c"]:
+        y = at_least_float32(x).reshape(*x.shape[:2], GROUPS, -1)
+        mean, variance = (f(y, axis=(0, 1, 3), keepdims=True) for f in (jnp.mean, jnp.var))
+        y = ((y - mean) * jax.lax.rsqrt(variance + NORM_EPSILON)).reshape(x.shape)
+        weight, bias = at_least_float32((self.weight, self.bias))
+        return (y * weight[None, None] + bias[None, None]).astype(x.dtype)
 
 
 class MLP(eqx.Module):

@@ -6,7 +6,8 @@ import jax.numpy as jnp
 import jax.random as jr
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from .layers import conv, group_norm
+from .convolutions import Conv
+from .layers import GroupNorm
 
 
 class Block(eqx.Module):
@@ -16,27 +17,27 @@ class Block(eqx.Module):
     norm starts at scale zero, so that a new block starts as its shortcut.
     """
 
-    conv1: eqx.nn.Conv2d
-    norm1: eqx.nn.GroupNorm
-    conv2: eqx.nn.Conv2d
-    norm2: eqx.nn.GroupNorm
-    shortcut_conv: eqx.nn.Conv2d | None
-    shortcut_norm: eqx.nn.GroupNorm | None
+    conv1: Conv
+    norm1: GroupNorm
+    conv2: Conv
+    norm2: GroupNorm
+    shortcut_conv: Conv | None
+    shortcut_norm: GroupNorm | None
 
     def __init__(self, inputs: int, outputs: int, stride: int, *, key: PRNGKeyArray):
         key1, key2, shortcut_key = jr.split(key, 3)
-        self.conv1 = conv(inputs, outputs, kernel=3, stride=stride, use_bias=False, key=key1)
-        self.norm1 = group_norm(outputs)
-        self.conv2 = conv(outputs, outputs, kernel=3, use_bias=False, key=key2)
-        self.norm2 = eqx.tree_at(lambda n: n.weight, group_norm(outputs), jnp.zeros(outputs))
+        self.conv1 = Conv(inputs, outputs, kernel=3, stride=stride, use_bias=False, key=key1)
+        self.norm1 = GroupNorm(outputs)
+        self.conv2 = Conv(outputs, outputs, kernel=3, use_bias=False, key=key2)
+        self.norm2 = eqx.tree_at(lambda n: n.weight, GroupNorm(outputs), jnp.zeros(outputs))
         self.shortcut_conv, self.shortcut_norm = None, None
         if stride != 1 or inputs != outputs:
-            self.shortcut_conv = conv(
+            self.shortcut_conv = Conv(
                 inputs, outputs, kernel=1, stride=stride, use_bias=False, key=shortcut_key
             )
-            self.shortcut_norm = group_norm(outputs)
+            self.shortcut_norm = GroupNorm(outputs)
 
-    def __call__(self, x: Float[Array, "i h w"]) -> Float[Array, "o y x"]:
+    def __call__(self, x: Float[Array, "h w i"]) -> Float[Array, "y x o"]:
         y = jax.nn.relu(self.norm1(self.conv1(x)))
         y = self.norm2(self.conv2(y))
         if self.shortcut_conv is not None and self.shortcut_norm is not None:
@@ -51,8 +52,8 @@ class ResNet(eqx.Module):
     first block of a stage has the stage's stride.
     """
 
-    stem: eqx.nn.Conv2d
-    norm: eqx.nn.GroupNorm
+    stem: Conv
+    norm: GroupNorm
     stages: tuple[tuple[Block, ...], ...]
 
     def __init__(
@@ -64,13 +65,13 @@ class ResNet(eqx.Module):
         key: PRNGKeyArray,
     ):
         stem_key, *stage_keys = jr.split(key, 1 + len(blocks))
-        self.stem = conv(3, channels[0], kernel=3, use_bias=False, key=stem_key)
-        self.norm = group_norm(channels[0])
+        self.stem = Conv(3, channels[0], kernel=3, use_bias=False, key=stem_key)
+        self.norm = GroupNorm(channels[0])
         inputs = (channels[0], *channels[:-1])
         stages = zip(inputs, channels, strides, blocks, stage_keys, strict=True)
         self.stages = tuple(_stage(*stage, key=k) for *stage, k in stages)
 
-    def __call__(self, image: Float[Array, "3 h w"]) -> Float[Array, "c y x"]:
+    def __call__(self, image: Float[Array, "h w 3"]) -> Float[Array, "y x c"]:
         x = self.norm(self.stem(image))
         for stage in self.stages:
             for block in stage:

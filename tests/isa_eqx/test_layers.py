@@ -7,26 +7,49 @@ import jax.random as jr
 import numpy as np
 import pytest
 
+from isa_eqx.convolutions import Conv, UpConv
+from isa_eqx.layers import GroupNorm
 from isa_eqx.resnet import Block
-from isa_eqx.upsampling import UpConv
+
+KEY = jr.key(1)
+
+
+STANDARD = {
+    "conv": (Conv, lambda stride: eqx.nn.Conv2d(3, 4, 5, stride, "SAME", key=KEY)),
+    "up-conv": (
+        UpConv,
+        lambda stride: eqx.nn.ConvTranspose2d(3, 4, 5, stride, padding="SAME", key=KEY),
+    ),
+}
 
 
 @pytest.mark.parametrize("stride", [1, 2, 3, 4, 7])
-def test_an_up_conv_is_the_transposed_convolution_and_has_its_gradients(stride):
-    standard = eqx.nn.ConvTranspose2d(3, 4, 5, stride, padding="SAME", key=jr.key(0))
-    ours = UpConv(3, 4, stride, key=jr.key(1))
-    x = jr.normal(jr.key(2), (3, 6, 5))
+@pytest.mark.parametrize("kind", STANDARD)
+def test_a_convolution_is_the_standard_one_of_an_image_with_channels_last(kind, stride):
+    ours, standard = STANDARD[kind][0](3, 4, stride=stride, key=KEY), STANDARD[kind][1](stride)
+    assert_same_with_gradients(ours, standard, jr.normal(jr.key(2), (6, 5, 3)))
 
-    def with_gradients(weights, layer):
+
+def test_a_group_norm_is_the_standard_one_of_an_image_with_channels_last():
+    standard = eqx.nn.GroupNorm(32, 64, eps=1e-6)
+    x = 3 + 2 * jr.normal(jr.key(2), (6, 5, 64))
+    assert_same_with_gradients(GroupNorm(64), standard, x)
+
+
+def assert_same_with_gradients(ours, standard, x):
+    """With the weights of the standard layer, but no bias of zero."""
+
+    def with_gradients(weights, layer, axis):
         weight, bias, x = weights
         layer = eqx.tree_at(lambda one: (one.weight, one.bias), layer, (weight, bias))
-        return jnp.sin(layer(x)).sum(), layer(x)
+        y = jnp.moveaxis(layer(jnp.moveaxis(x, -1, axis)), axis, -1)
+        return jnp.sin(y).sum(), y
 
     weights = (standard.weight, standard.bias + 0.1, x)
     gradients = eqx.filter_jit(jax.grad(with_gradients, has_aux=True))
     for a, b in zip(
-        jax.tree.leaves(gradients(weights, ours)),
-        jax.tree.leaves(gradients(weights, standard)),
+        jax.tree.leaves(gradients(weights, ours, -1)),
+        jax.tree.leaves(gradients(weights, standard, 0)),
         strict=True,
     ):
         np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5)
@@ -34,7 +57,7 @@ def test_an_up_conv_is_the_transposed_convolution_and_has_its_gradients(stride):
 
 @pytest.mark.parametrize(("outputs", "stride"), [(32, 1), (64, 2)])
 def test_a_new_residual_block_is_its_shortcut(outputs, stride):
-    block, x = Block(32, outputs, stride, key=jr.key(0)), jr.normal(jr.key(1), (32, 6, 4))
+    block, x = Block(32, outputs, stride, key=jr.key(0)), jr.normal(jr.key(1), (6, 4, 32))
     shortcut = x
     if block.shortcut_conv is not None:
         shortcut = block.shortcut_norm(block.shortcut_conv(x))
