@@ -22,7 +22,7 @@ from isa_eqx import ISAConfig
 from training.config import TrainConfig
 from training.data import Images, Place, Resize, stream_batches
 from training.data.scenes import shuffled_batches
-from training.distributed.devices import make_mesh, replicate, split
+from training.distributed.devices import all_devices, make_mesh, replicate, split
 from training.distributed.hosts import HostOptions, join
 from training.ensemble import Ensemble
 from training.runs import checkpoint
@@ -58,7 +58,7 @@ def losses(config: TrainConfig, *devices: int) -> list[float]:
             images = split(next(batches), mesh)
             parts = [shard.data.shape[0] for shard in images.pixels.addressable_shards]
             assert parts == [BATCH // count] * min(count, jax.local_device_count())
-            state, measured = train_step(images, state, config)
+            state, measured = train_step(images, state, config, mesh)
             found.append(float(measured["loss"]))
         assert all(len(leaf.sharding.device_set) == count for leaf in jax.tree.leaves(state))
     return found
@@ -87,7 +87,7 @@ def losses_of_seeds(config: TrainConfig) -> list[list[float]]:
     states = [initial_state(dataclasses.replace(config, seed=seed)) for seed in SEEDS]
     pixels = np.random.default_rng(0).integers(0, 256, (COUNT, 12, 12, 3), np.uint8)
     images = Images(pixels, Resize((12, 12), (12, 12)))
-    one, several = Place(BATCH), Ensemble(states, config)
+    one, several = Place(BATCH), Ensemble(states, config, all_devices())
     batches = shuffled_batches(images, one)
     together = [several.step(next(batches)) for _ in range(config.steps)]
     alone = []

@@ -91,7 +91,7 @@ def _early_options(words: Sequence[str]) -> tuple[HostOptions, str | None]:
 
 
 def _set_up_devices(hosts: HostOptions, seeds: str | None) -> None:
-    """Join the other hosts, or make each core a device for several seeds, before JAX begins."""
+    """Make each core of a CPU a device, and join the other hosts, before JAX begins."""
     if seeds is not None:
         seeds_of(seeds)  # a mistake in them is told first
         if hosts.distributed:
@@ -99,7 +99,7 @@ def _set_up_devices(hosts: HostOptions, seeds: str | None) -> None:
                 "--seeds is for the devices of one host; give each host some of the seeds, "
                 "without --distributed."
             )
-        use_all_cores()
+    use_all_cores()
     join(hosts)
 
 

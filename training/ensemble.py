@@ -39,7 +39,7 @@ class Single:
 
     def step(self, images: Images) -> list[Metrics]:
         batch = split(images, self._mesh)
-        self._state, measured = train_step(batch, self._state, self._config)
+        self._state, measured = train_step(batch, self._state, self._config, self._mesh)
         return [measured]
 
     def state(self, place: int) -> TrainState:
@@ -57,14 +57,15 @@ class Ensemble:
 
     - `states`: one or more.
     - `config`: of any of them.
+    - `mesh`: the devices, of whatever axis.
     """
 
-    def __init__(self, states: Sequence[TrainState], config: TrainConfig):
-        devices, count = jax.devices(), len(states)
+    def __init__(self, states: Sequence[TrainState], config: TrainConfig, mesh: Mesh):
+        devices, count = mesh.devices.flatten(), len(states)
         self._each = 1 if jax.default_backend() == "cpu" else -(-count // len(devices))
         used = devices[: -(-count // self._each)]
         self._config, self._count = config, count
-        self._mesh = Mesh(np.array(used), ("seed",))
+        self._mesh = Mesh(used, ("seed",))
         self._size = self._each * len(used)
         sharding = NamedSharding(self._mesh, PartitionSpec("seed"))
         parts = [eqx.partition(state, eqx.is_array) for state in states]

@@ -68,6 +68,19 @@ class SeedOptions:
 
 
 @dataclasses.dataclass(frozen=True)
+class DeviceOptions:
+    """What computes.
+
+    Attributes:
+        devices: How many GPUs, or cores of a CPU. By default all, or as many as divide the batch.
+    """
+
+    devices: Annotated[
+        int | None, tyro.conf.arg(metavar="INT", help_behavior_hint="(default: all)")
+    ] = None
+
+
+@dataclasses.dataclass(frozen=True)
 class Arguments:
     """Train a model to segment scenes into objects, without labels."""
 
@@ -75,6 +88,7 @@ class Arguments:
     encoder: EncoderOptions = EncoderOptions()
     output: OutputOptions = OutputOptions()
     seeds: SeedOptions = SeedOptions()
+    computing: DeviceOptions = DeviceOptions()
     hosts: HostOptions = HostOptions()
 
     @property

@@ -29,6 +29,7 @@ from .runs import (
     Plan,
     check_tracker,
     clear_divergence,
+    device_names,
     first_states,
     folder,
     has_diverged,
@@ -51,7 +52,7 @@ def main(arguments: Arguments) -> None:
     with exit_with_message(NonFiniteError, ValueError, OSError):
         mesh = check_machine(arguments)  # before a folder is created that nothing would fill
         planned = plan(arguments)
-        announce(arguments, planned)
+        announce(arguments, planned, mesh)
         with lock_folders(planned):
             train_planned(arguments, planned, mesh)
     for one in planned:
@@ -69,7 +70,8 @@ def check_machine(arguments: Arguments) -> Mesh:
     """
     if jax.config.jax_enable_x64:  # pyright: ignore[reportAttributeAccessIssue]
         raise ValueError("training is in float32: unset JAX_ENABLE_X64 to train.")
-    mesh = make_mesh(arguments.recipe) if arguments.alone else all_devices()
+    count = arguments.computing.devices
+    mesh = make_mesh(arguments.recipe, count) if arguments.alone else all_devices(count)
     if arguments.output.tracker is not None and is_main():
         check_tracker(arguments.output.tracker)
     return mesh
@@ -93,13 +95,19 @@ def train_planned(arguments: Arguments, planned: Sequence[Plan], mesh: Mesh) -> 
             sys.exit(exit_status(signal.SIGINT))
 
 
-def announce(arguments: Arguments, planned: Sequence[Plan]) -> None:
-    """Print what is trained, and on which scenes."""
+def announce(arguments: Arguments, planned: Sequence[Plan], mesh: Mesh) -> None:
+    """Print what is trained, on which scenes and devices."""
     config = planned[0].config
     seeds = "" if arguments.alone else f" and on, {len(planned)} seeds"
     if is_main():
         scenes = describe_data(config.dataset, config.data)
-        print(f"{title(config)}{seeds}: {scenes}", flush=True)
+        print(f"{title(config)}{seeds}: {scenes}")
+        left = (
+            ""
+            if mesh.size == len(jax.devices()) or arguments.computing.devices
+            else (f", as a batch of {config.batch_size} does not divide by all")
+        )
+        print(f"On {device_names(mesh)}{left}.", flush=True)
 
 
 def train_and_report(
@@ -121,7 +129,7 @@ def train_and_report(
         where = folder(arguments)
         trackers.append(make_tracker(output.tracker, where, config.to_dict(), step))
     runs = open_runs(plans, step, seconds, trackers, arguments.alone)
-    models = Single(states[0], config, mesh) if arguments.alone else Ensemble(states, config)
+    models = Single(states[0], config, mesh) if arguments.alone else Ensemble(states, config, mesh)
     with contextlib.closing(stream_batches(config, step)) as batches:
         done = train(models, runs, step, mesh, batches, validation, output.eval_every)
     seconds = runs[0].log.seconds

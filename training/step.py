@@ -1,19 +1,24 @@
 """A training step, as a pure function of the state."""
 
-from typing import Any
+from typing import Any, TypeVar
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import jax.random as jr
 import optax
-from jaxtyping import Array, Float, Int, Key, PRNGKeyArray, UInt32
+from jax.flatten_util import ravel_pytree
+from jax.sharding import Mesh, PartitionSpec
+from jaxtyping import Array, Float, Int, Key, UInt32
 
 from isa_eqx import ISA
+from isa_eqx.convolutions import unroll_convolutions
 
 from .config import TrainConfig
 from .data import Images
 from .objective import batch_loss
+
+Tree = TypeVar("Tree")
 
 
 class TrainState(eqx.Module):
@@ -41,17 +46,23 @@ def make_optimiser(config: TrainConfig) -> optax.GradientTransformation:
 
 
 def update(
-    images: Images, state: TrainState, config: TrainConfig
+    images: Images, state: TrainState, config: TrainConfig, axis: str | None = None
 ) -> tuple[TrainState, dict[str, Float[Array, ""]]]:
     """Return the state after one batch, and metrics: `loss` and `gradient_norm` before clipping.
 
     The randomness depends only on the seed, the number of the step and the place in the batch, so
     that a resumed run continues as if it had not been interrupted, on any number of devices.
 
+    - `images`: the batch, or this device's part of it.
     - `config`: its seeds are not used, as the state has its own.
+    - `axis`: of the devices that have parts of equal size, inside of a `jax.shard_map`.
     """
     key = jr.fold_in(jr.fold_in(jr.key(state.seed), 1), state.step)
-    value, gradient = value_and_gradient(state.model, images, config, state.step, key=key)
+    devices, place = (1, 0) if axis is None else (jax.lax.axis_size(axis), jax.lax.axis_index(axis))
+    keys = jr.split(key, (devices, len(images)))[place]
+    value, gradient = value_and_gradient(state.model, images, config, state.step, keys=keys)
+    if axis is not None and devices > 1:
+        value, gradient = mean_over_devices((value, gradient), axis)
     with jax.numpy_dtype_promotion("standard"):  # optax raises floats to whole powers
         updates, optimiser = make_optimiser(config).update(gradient, state.optimiser)
     model = eqx.apply_updates(state.model, updates)
@@ -59,16 +70,54 @@ def update(
     return TrainState(model, optimiser, state.step + 1, state.seed), measured
 
 
-# Compiled; the old state is donated: its memory becomes the new state's.
-train_step = eqx.filter_jit(update, donate="all-except-first")
+@eqx.filter_jit(donate="all-except-first")
+def train_step(
+    images: Images, state: TrainState, config: TrainConfig, mesh: Mesh | None = None
+) -> tuple[TrainState, dict[str, Float[Array, ""]]]:
+    """Return what `update` does, compiled. The old state is donated: its memory becomes the new's.
+
+    - `mesh`: devices that have a part of the images each, along the axis `batch`, and all of the
+      state. Each runs this one program, and they exchange their gradients once, as one array.
+      By default the device that the images and the state are on.
+    """
+    if mesh is None:
+        return update(images, state, config)
+    arrays, rest = eqx.partition(state, eqx.is_array)
+
+    def of_part(images: Images, arrays: Any) -> tuple[Any, dict[str, Float[Array, ""]]]:
+        after, measured = update(images, eqx.combine(arrays, rest), config, axis="batch")
+        return eqx.filter(after, eqx.is_array), measured
+
+    parts, all_of_it = PartitionSpec("batch"), PartitionSpec()
+    after, measured = jax.shard_map(
+        of_part, mesh=mesh, in_specs=(parts, all_of_it), out_specs=all_of_it, check_vma=False
+    )(images, arrays)
+    return eqx.combine(after, rest), measured
+
+
+def mean_over_devices(tree: Tree, axis: str) -> Tree:
+    """Return the mean of trees of arrays, exchanged as one array.
+
+    An exchange costs by the number of arrays, hardly by their size.
+    """
+    together, apart = ravel_pytree(tree)
+    return apart(jax.lax.pmean(together, axis))
 
 
 def value_and_gradient(
-    model: ISA, images: Images, config: TrainConfig, step: Int[Array, ""], *, key: PRNGKeyArray
+    model: ISA,
+    images: Images,
+    config: TrainConfig,
+    step: Int[Array, ""],
+    *,
+    keys: Key[Array, " b"],
 ) -> tuple[Float[Array, ""], Any]:
-    """Return the mean loss of a batch and its gradient, an `ISA`. See `config.accumulate`."""
+    """Return the mean loss of images and its gradient, an `ISA`. See `config.accumulate`.
+
+    - `keys`: one of each image.
+    """
     of_part = eqx.filter_value_and_grad(batch_loss)
-    keys, parts = jr.split(key, len(images)), config.accumulate
+    parts = config.accumulate
     if parts == 1:
         return of_part(model, images, config, step, keys=keys)
 
@@ -77,10 +126,7 @@ def value_and_gradient(
         found = of_part(model, some, config, step, keys=some_keys)
         return jax.tree.map(jnp.add, sums, found), None
 
-    # Every `parts`-th image: where the batch is split between devices, so is each part.
-    divided = jax.tree.map(
-        lambda array: array.reshape(-1, parts, *array.shape[1:]).swapaxes(0, 1), (images, keys)
-    )
-    nothing = jax.tree.map(jnp.zeros_like, eqx.filter(model, eqx.is_array))
-    (value, gradient), _ = jax.lax.scan(add, (jnp.zeros(()), nothing), divided)
-    return value / parts, jax.tree.map(lambda array: array / parts, gradient)
+    divided = jax.tree.map(lambda x: x.reshape(parts, -1, *x.shape[1:]), (images, keys))
+    nothing = jnp.zeros(()), jax.tree.map(jnp.zeros_like, eqx.filter(model, eqx.is_array))
+    sums, _ = jax.lax.scan(add, nothing, divided, unroll=unroll_convolutions())
+    return jax.tree.map(lambda x: x / parts, sums)

@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 
+import jax
 import numpy as np
 import pytest
 
@@ -108,10 +109,23 @@ def test_two_hosts_use_every_row_of_a_mirror_once_an_epoch(losses, of_hosts):
 def test_a_batch_that_does_not_divide_is_answered_with_one_that_does(monkeypatch):
     monkeypatch.setattr("jax.devices", lambda: ["a device"] * 6)
     with pytest.raises(ValueError, match="by 6 devices, got 64; 60 or 66 would"):
-        make_mesh(WHOLE)
+        make_mesh(WHOLE, 6)
     config = dataclasses.replace(WHOLE, batch_size=64, accumulate=16)
     with pytest.raises(ValueError, match="by 6 devices in 16 parts, got 64; 96 would"):
-        make_mesh(config)
+        make_mesh(config, 6)
+    monkeypatch.setattr("jax.process_count", lambda: 2)  # where none may be left out
+    with pytest.raises(ValueError, match="by 6 devices, got 64; 60 or 66 would"):
+        make_mesh(WHOLE)
+
+
+@pytest.mark.parametrize(
+    ("batch", "parts", "used"), [(64, 1, 4), (64, 32, 2), (15, 1, 5), (7, 1, 1)]
+)
+def test_one_host_uses_as_many_devices_as_divide_a_batch(monkeypatch, batch, parts, used):
+    devices = [jax.devices()[0]] * 6
+    monkeypatch.setattr("jax.devices", lambda: devices)
+    config = dataclasses.replace(WHOLE, batch_size=batch, accumulate=parts)
+    assert make_mesh(config).size == used
 
 
 def test_the_parts_of_a_batch_have_the_same_size():

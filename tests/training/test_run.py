@@ -301,7 +301,9 @@ def test_a_batch_that_no_devices_can_share_leaves_nothing(monkeypatch, tmp_path)
     out = tmp_path / "run"
     words = ["--dataset", "tetrominoes", "--preset", "quick", "--out", str(out)]
     with pytest.raises(SystemExit, match="error: batch_size must divide by 3 devices, got 16"):
-        main(parse(words))
+        main(parse([*words, "--devices", "3"]))
+    with pytest.raises(SystemExit, match="error: --devices must be from 1 to 3, as there are, got"):
+        main(parse([*words, "--devices", "4"]))
     assert not out.exists()
 
 

@@ -56,7 +56,7 @@ def arrays(tree):
 def test_each_seed_has_the_losses_and_weights_that_it_has_alone(scenes, monkeypatch, backend):  # noqa: F811
     """One after another as on a CPU, and by `vmap` as on a GPU."""
     monkeypatch.setattr("training.ensemble.jax.default_backend", lambda: backend)
-    ensemble, batches = Ensemble(states(*SEEDS), TINY), stream(scenes)
+    ensemble, batches = Ensemble(states(*SEEDS), TINY, all_devices()), stream(scenes)
     steps = [ensemble.step(next(batches)) for _ in range(STEPS)]
     for place, state in enumerate(states(*SEEDS)):
         losses, after = alone(state, scenes)
@@ -82,14 +82,15 @@ def broken(state):
 def test_a_seed_that_diverges_is_left_and_the_others_go_on(scenes, tmp_path, capsys):  # noqa: F811
     configs = [dataclasses.replace(TINY, seed=seed) for seed in SEEDS]
     runs, (one, two, three) = runs_of(tmp_path, configs), states(*SEEDS)
-    ensemble, mesh = Ensemble([one, broken(two), three], TINY), all_devices()
+    mesh = all_devices()
+    ensemble = Ensemble([one, broken(two), three], TINY, mesh)
     done = train(ensemble, runs, 0, mesh, stream(scenes), scenes, 10)
     assert [run.config.seed for run in done] == [3, 9]
     assert [has_diverged(run.folder) for run in runs] == [False, True, False]
     assert [len(checkpoint.list_checkpoints(run.folder)) for run in runs] == [2, 0, 2]
     assert "seed5: gradient_norm is nan at step 1: training has diverged" in capsys.readouterr().err
     # The same program with all of them well: to the bit, as one for a single model need not be.
-    well, batches = Ensemble(states(*SEEDS), TINY), stream(scenes)
+    well, batches = Ensemble(states(*SEEDS), TINY, mesh), stream(scenes)
     for _ in range(STEPS):
         well.step(next(batches))
     for run, state, place in zip(done, states(3, 9), (0, 2), strict=True):

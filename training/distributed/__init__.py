@@ -6,6 +6,7 @@ here.
 
 from .devices import agree as agree
 from .devices import all_devices as all_devices
+from .devices import count_cores as count_cores
 from .devices import gather as gather
 from .devices import make_mesh as make_mesh
 from .devices import replicate as replicate

@@ -1,8 +1,7 @@
 """The devices of a run: batches are split between them, and each has the whole state.
 
-It is data parallelism, as `jax.pmap` once did it: arrays say where they are, and the jitted step
-computes where its arguments are, exchanging gradients as it must. The devices may be those of
-several hosts (`hosts.py`).
+Each runs the same program on its part of a batch (`training/step.py`). Each core of a CPU is a
+device. The devices may be those of several hosts (`hosts.py`).
 """
 
 import collections
@@ -27,13 +26,17 @@ LAG = 2  # steps
 
 
 def make_mesh(config: TrainConfig, count: int | None = None) -> Mesh:
-    """Return a mesh of the first `count` devices, by default all, with the axis `batch`.
+    """Return a mesh of devices that each have the same number of images, with the axis `batch`.
 
-    Raises a `ValueError` if a batch, or a part of it that is computed at once, does not divide by
-    their number.
+    - `count`: of devices. By default all of them, or of one host as many as the batch, or the part
+      of it that is computed at once, divides by.
+
+    Raises a `ValueError` if it does not divide by their number, or if there are not that many.
     """
-    mesh = all_devices(count)
-    count, part = mesh.size, config.batch_size // config.accumulate
+    available, part = len(jax.devices()), config.batch_size // config.accumulate
+    if count is None and jax.process_count() == 1:
+        return all_devices(max(n for n in range(1, available + 1) if part % n == 0))
+    count = available if count is None else count
     if part % count:
         below = part // count * count * config.accumulate
         sizes = (below, below + count * config.accumulate)
@@ -43,22 +46,32 @@ def make_mesh(config: TrainConfig, count: int | None = None) -> Mesh:
             f"batch_size must divide by {count} devices{parts}, got {config.batch_size}; "
             f"{valid} would."
         )
-    return mesh
+    return all_devices(count)
 
 
 def all_devices(count: int | None = None) -> Mesh:
-    """Return a mesh of the first `count` devices, by default all, with the axis `batch`."""
+    """Return a mesh of the first `count` devices, by default all, with the axis `batch`.
+
+    Raises a `ValueError` if there are not that many.
+    """
+    devices = jax.devices()
+    if count is not None and not 1 <= count <= len(devices):
+        raise ValueError(f"--devices must be from 1 to {len(devices)}, as there are, got {count}.")
     # Not `jax.make_mesh`, which may reorder devices: a host's part of a batch has to be its own.
-    return Mesh(np.array(jax.devices()[:count]), ("batch",))
+    return Mesh(np.array(devices[:count]), ("batch",))
 
 
 def use_all_cores() -> None:
     """Make each core of a CPU a device of its own, if JAX has not begun and nothing else is set."""
-    affinity = getattr(os, "sched_getaffinity", None)  # Linux only
-    cores = len(affinity(0)) if affinity else os.cpu_count() or 1
     if "xla_force_host_platform_device_count" not in os.environ.get("XLA_FLAGS", ""):
         with contextlib.suppress(RuntimeError):
-            jax.config.update("jax_num_cpu_devices", cores)
+            jax.config.update("jax_num_cpu_devices", count_cores())
+
+
+def count_cores() -> int:
+    """Return the number of cores that this program may use."""
+    affinity = getattr(os, "sched_getaffinity", None)  # Linux only
+    return len(affinity(0)) if affinity else os.cpu_count() or 1
 
 
 def replicate(tree: Tree, mesh: Mesh) -> Tree:

@@ -16,6 +16,7 @@ from .prepare import lock_folders as lock_folders
 from .prepare import plan as plan
 from .provenance import commit_hash as commit_hash
 from .provenance import device_name as device_name
+from .provenance import device_names as device_names
 from .report import share as share
 from .report import write_report as write_report
 from .run import Run as Run

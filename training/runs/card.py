@@ -6,6 +6,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from jax.sharding import Mesh
+
 import hub
 from isa_eqx import ISAConfig
 from isa_eqx.card import describe_model, front_matter, method_name, usage_section
@@ -14,7 +16,7 @@ from ..config import TrainConfig
 from ..data import describe_data, repo_of, short_name
 from ..evaluation import METRICS
 from ..presets import command
-from .provenance import commit_hash, device_name
+from .provenance import commit_hash, device_names
 
 
 def title(config: TrainConfig) -> str:
@@ -28,9 +30,10 @@ def title(config: TrainConfig) -> str:
     return ", ".join((*parts, f"seed {config.seed}"))
 
 
-def run_card(run: Path, config: TrainConfig, resumed: bool, seeds: int = 1) -> str:
+def run_card(run: Path, config: TrainConfig, mesh: Mesh, resumed: bool, seeds: int = 1) -> str:
     """Return the card of a finished run, made from the files in its folder.
 
+    - `mesh`: the devices that it was trained on.
     - `resumed`: whether the run was started by another process, perhaps of another commit.
     - `seeds`: models that were trained at once.
     """
@@ -44,7 +47,7 @@ def run_card(run: Path, config: TrainConfig, resumed: bool, seeds: int = 1) -> s
         _picture(run, "samples.png", "Validation scenes taken apart by slots"),
         usage_section(config.model, str(run)),
         _results(scores, final["images"], config),
-        _training(config, seconds, resumed, seeds),
+        _training(config, seconds, device_names(mesh), resumed, seeds),
         _picture(run, "curve.png", "Loss and scores over training"),
         f"Made by {hub.LIBRARY} {hub.version()}. `train.json` is the recipe, `config.json` the "
         "architecture, `metrics.jsonl` every metric over training.",
@@ -104,7 +107,7 @@ def _results(scores: dict[str, float], images: int, config: TrainConfig) -> str:
 more than methods do. {describe_data(config.dataset, config.data)}"""
 
 
-def _training(config: TrainConfig, seconds: float, resumed: bool, seeds: int) -> str:
+def _training(config: TrainConfig, seconds: float, devices: str, resumed: bool, seeds: int) -> str:
     recipe = {
         field.name: getattr(config, field.name)
         for field in dataclasses.fields(config)
@@ -113,7 +116,7 @@ def _training(config: TrainConfig, seconds: float, resumed: bool, seeds: int) ->
     end = " at its end; the run was resumed" if resumed else ""
     facts = {
         f"commit{end}": commit_hash(),
-        f"device{end}": device_name(),
+        f"device{end}": devices,
         "wall time of training"
         + (f" of {seeds} seeds at once" if seeds > 1 else ""): f"{seconds / 60:.1f} min",
         "date": datetime.date.today().isoformat(),

@@ -1,10 +1,12 @@
 """The origin of a figure: the commit and the device that it was measured with."""
 
-import os
 import subprocess
 from pathlib import Path
 
 import jax
+from jax.sharding import Mesh
+
+from ..distributed import count_cores
 
 
 def device_name() -> str:
@@ -15,9 +17,15 @@ def device_name() -> str:
     information = Path("/proc/cpuinfo")
     lines = information.read_text().splitlines() if information.exists() else []
     models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    affinity = getattr(os, "sched_getaffinity", None)  # Linux only
-    cores = len(affinity(0)) if affinity else os.cpu_count()
-    return f"{cores}-core {models[0] if models else kind}"
+    return f"{count_cores()}-core {models[0] if models else kind}"
+
+
+def device_names(mesh: Mesh) -> str:
+    """Return what a run is on, such as `2-core Intel Xeon, 2 of 2 cores`, and how many hosts."""
+    what = "cores" if jax.default_backend() == "cpu" else "devices"
+    hosts = len({device.process_index for device in mesh.devices.flat})
+    where = f" of {hosts} hosts" if hosts > 1 else ""
+    return f"{device_name()}, {mesh.size} of {len(jax.devices())} {what}{where}"
 
 
 def commit_hash() -> str:

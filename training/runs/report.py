@@ -20,6 +20,7 @@ from ..distributed import is_main
 from ..evaluation import METRICS, evaluate, warning
 from . import pictures
 from .card import run_card, title
+from .provenance import device_names
 from .run import Run
 
 
@@ -43,7 +44,7 @@ def write_report(
     final = {f"final_{name}": value for name, value in (scores | use).items()}
     log.write(config.steps, final | {"images": count})
     log.settle()  # what follows reads it
-    minutes = f"{config.steps} steps in {seconds / 60:.1f} min on {jax.devices()[0].device_kind}"
+    minutes = f"{config.steps} steps in {seconds / 60:.1f} min on {device_names(mesh)}"
     print(f"\n{title(config)}, {minutes}; {count} validation images")
     for name, label in METRICS.items():
         if name in scores:  # images without label maps have one alone
@@ -59,7 +60,7 @@ def write_report(
         print(f"No pictures: they could not be drawn ({reason(error)}).")
     with hub.atomic_file(folder / "README.md") as temporary:
         # What a folder is called may be no UTF-8; Python reads it all the same.
-        card = run_card(folder, config, run.resumed, seeds)
+        card = run_card(folder, config, mesh, run.resumed, seeds)
         temporary.write_text(card, "utf-8", "backslashreplace")
     print(f"In {folder}: {', '.join(sorted(file.name for file in folder.iterdir()))}")
 
