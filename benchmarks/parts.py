@@ -12,6 +12,7 @@ from jaxtyping import Array, PRNGKeyArray, UInt8
 from isa_eqx import ISA, Frame, coordinates
 from training.config import TrainConfig
 from training.data import Images, Resize
+from training.distributed import make_mesh, replicate, split
 from training.objective.loss import loss
 from training.step import TrainState, make_optimiser, train_step
 
@@ -23,12 +24,14 @@ def images(config: TrainConfig) -> UInt8[Array, "b h w 3"]:
     return jr.bits(jr.key(0), (config.batch_size, *config.model.image_size, 3), jnp.uint8)
 
 
-def step(config: TrainConfig, model: ISA) -> Program:
-    """Return a step of training."""
+def step(config: TrainConfig, model: ISA, devices: int = 1) -> Program:
+    """Return a step of training on some devices."""
     optimiser = make_optimiser(config).init(eqx.filter(model, eqx.is_array))
     state = TrainState(model, optimiser, jnp.zeros((), jnp.int32), jnp.uint32(config.seed))
     batch = Images(images(config), Resize(config.model.image_size, config.model.image_size))
-    return lambda batch, state: train_step(batch, state, config), (batch, state)
+    mesh = make_mesh(config, devices)
+    arguments = split(batch, mesh), replicate(state, mesh)
+    return lambda batch, state: train_step(batch, state, config, mesh), arguments
 
 
 def gradient(config: TrainConfig, model: ISA) -> Program:

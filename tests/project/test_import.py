@@ -41,8 +41,8 @@ ROOMS = {
     "demo.app": ("hub.common", "isa_eqx", "training.data", "demo"),
     "benchmarks": (
         "hub.common", "hub.mirror", "hub.mirror.sources", "isa_eqx", "training.config",
-        "training.data", "training.presets", "training.objective", "training.evaluation",
-        "training.step", "training.runs", "demo.app",
+        "training.data", "training.presets", "training.objective", "training.distributed",
+        "training.evaluation", "training.step", "training.runs", "demo.app",
     ),
 }  # fmt: skip
 # Rooms whose modules have names for others as well; all others are entered by their `__init__`,
