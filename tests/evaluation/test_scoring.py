@@ -77,6 +77,7 @@ def test_a_scene_is_scored_with_the_same_frames_every_time_and_its_own_picture(s
     np.testing.assert_allclose(first["ari"], np.mean(wanted), rtol=1e-4, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_scores_do_not_depend_on_settings_of_jax(scenes):
     """Nor is the NaN of an image without objects an error where errors are looked for."""
     empty = dataclasses.replace(scenes[:2], labels=np.zeros_like(scenes.labels[:2]))

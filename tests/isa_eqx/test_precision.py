@@ -80,7 +80,7 @@ def exact(request):
     return filled(ISAConfig(**MODELS[request.param]))
 
 
-@pytest.mark.parametrize("dtype", [jnp.float16, jnp.bfloat16])
+@pytest.mark.parametrize("dtype", [jnp.float16, pytest.param(jnp.bfloat16, marks=pytest.mark.slow)])
 def test_a_model_of_16_bits_is_nearly_the_same(exact, dtype):
     """Frames and attention are in float32: a pixel may be 400 units from a small object."""
     image = picture(exact, 0)
@@ -94,6 +94,7 @@ def test_a_model_of_16_bits_is_nearly_the_same(exact, dtype):
     assert largest(rounded.attention.astype(jnp.float32) - full.attention) < 0.1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", [jnp.float16])
 def test_slopes_of_16_bits_are_finite(exact, dtype):
     """Also of a black image, whose pixels are all alike."""

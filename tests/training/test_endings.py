@@ -86,6 +86,7 @@ def test_the_last_state_is_saved_and_the_command_told(scenes, tmp_path, capsys, 
     assert f"Saved at step {step}. Continue with:\n  python -m training.run" in said
 
 
+@pytest.mark.slow
 def test_a_state_that_has_diverged_takes_the_place_of_none(scenes, tmp_path):
     with pytest.raises(Broken):
         run_to(failing(Broken()), scenes, tmp_path, diverged)
