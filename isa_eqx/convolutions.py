@@ -2,7 +2,8 @@
 
 Their weights lie as in `equinox.nn.Conv2d`, (outputs, inputs, height, width); that has channels
 first. XLA's CPU backend would turn its images around and back at every layer, and in a loop it
-convolves them some hundred times slower (jax-ml/jax#12868).
+convolves them some hundred times slower (jax-ml/jax#12868), which with channels last is true of
+their gradients alone.
 """
 
 import equinox as eqx
@@ -77,14 +78,6 @@ def _convolve(
     strides, layout = (stride, stride), ("NHWC", "HWIO", "NHWC")
     y = jax.lax.conv_general_dilated(x[None], kernels, strides, "SAME", dimension_numbers=layout)
     return y[0]
-
-
-def unroll_convolutions() -> bool:
-    """Return the `unroll` of a `jax.lax.scan` over convolutions: `True` on a CPU.
-
-    In a loop, XLA's CPU backend takes its slowest path for gradients even with channels last.
-    """
-    return jax.default_backend() == "cpu"
 
 
 def _taps(stride: int) -> np.ndarray:

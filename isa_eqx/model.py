@@ -14,7 +14,6 @@ from . import card
 from .attention import SlotAttention
 from .checks import check_frames, check_image, check_slots
 from .config import ISAConfig
-from .convolutions import unroll_convolutions
 from .decoder import Decoder, make_decoder
 from .encoder import Encoder, make_encoder
 from .frames import Frame
@@ -160,12 +159,10 @@ class ISA(AbstractPretrained):
         height, width = self.config.image_size
         grid = coordinates(*self.decoder.grid_size, slots.dtype)
         if recompute:
-            unroll = unroll_convolutions()
             one = jax.checkpoint(
-                lambda _, slot: (None, self._decode(slot[0], slot[1], grid)), prevent_cse=unroll
+                lambda slot: self._decode(slot[0], slot[1], grid), prevent_cse=False
             )
-            each = jax.tree.map(lambda x: x[:, None], (slots, frames))
-            _, painted = jax.lax.scan(one, None, each, unroll=unroll)
+            painted = jax.lax.map(one, jax.tree.map(lambda x: x[:, None], (slots, frames)))
         else:
             painted = self._decode(slots, frames, grid)
         painted = painted.reshape(-1, height, width, 4)

@@ -12,7 +12,6 @@ from jax.sharding import Mesh, PartitionSpec
 from jaxtyping import Array, Float, Int, Key, UInt32
 
 from isa_eqx import ISA
-from isa_eqx.convolutions import unroll_convolutions
 
 from .config import TrainConfig
 from .data import Images
@@ -128,5 +127,5 @@ def value_and_gradient(
 
     divided = jax.tree.map(lambda x: x.reshape(parts, -1, *x.shape[1:]), (images, keys))
     nothing = jnp.zeros(()), jax.tree.map(jnp.zeros_like, eqx.filter(model, eqx.is_array))
-    sums, _ = jax.lax.scan(add, nothing, divided, unroll=unroll_convolutions())
+    sums, _ = jax.lax.scan(add, nothing, divided)
     return jax.tree.map(lambda x: x / parts, sums)
