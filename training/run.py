@@ -102,12 +102,9 @@ def announce(arguments: Arguments, planned: Sequence[Plan], mesh: Mesh) -> None:
     if is_main():
         scenes = describe_data(config.dataset, config.data)
         print(f"{title(config)}{seeds}: {scenes}")
-        left = (
-            ""
-            if mesh.size == len(jax.devices()) or arguments.computing.devices
-            else (f", as a batch of {config.batch_size} does not divide by all")
-        )
-        print(f"On {device_names(mesh)}{left}.", flush=True)
+        why = f", as a batch of {config.batch_size} does not divide by all"
+        as_asked = arguments.computing.devices or mesh.size == len(jax.devices())
+        print(f"On {device_names(mesh)}{'' if as_asked else why}.", flush=True)
 
 
 def train_and_report(

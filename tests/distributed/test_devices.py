@@ -107,7 +107,8 @@ def test_two_hosts_use_every_row_of_a_mirror_once_an_epoch(losses, of_hosts):
 
 
 def test_a_batch_that_does_not_divide_is_answered_with_one_that_does(monkeypatch):
-    monkeypatch.setattr("jax.devices", lambda: ["a device"] * 6)
+    devices = [jax.devices()[0]] * 6
+    monkeypatch.setattr("jax.devices", lambda: devices)
     with pytest.raises(ValueError, match="by 6 devices, got 64; 60 or 66 would"):
         make_mesh(WHOLE, 6)
     config = dataclasses.replace(WHOLE, batch_size=64, accumulate=16)
@@ -116,6 +117,8 @@ def test_a_batch_that_does_not_divide_is_answered_with_one_that_does(monkeypatch
     monkeypatch.setattr("jax.process_count", lambda: 2)  # where none may be left out
     with pytest.raises(ValueError, match="by 6 devices, got 64; 60 or 66 would"):
         make_mesh(WHOLE)
+    with pytest.raises(ValueError, match="several hosts use all of their devices: leave out --dev"):
+        make_mesh(WHOLE, 4)
 
 
 @pytest.mark.parametrize(

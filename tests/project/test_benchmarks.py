@@ -108,6 +108,15 @@ def test_the_parts_of_a_step_add_up_also_where_they_are_not_run(capsys):
     assert sum(parts) == pytest.approx(record["programs"]["fast"]["gigaflops"], rel=0.01)
 
 
+def test_the_steps_of_all_datasets_are_a_table(monkeypatch, capsys):
+    monkeypatch.setattr(step.Step, "each", lambda self: iter([recipe("sa")]))
+    options = step.Step(repeats=0)
+    step.main(options, options.config())
+    _, head, line, row = capsys.readouterr().out.splitlines()
+    assert re.fullmatch(r"\| tetrominoes \| 3 \| pixels \| \d+ MB \| not run \|", row)
+    assert head.count("|") == line.count("|") == row.count("|")
+
+
 def test_sa_has_no_direct_form():
     options = Options("tetrominoes", variant="sa")
     with pytest.raises(SystemExit, match="isa-t"):

@@ -11,6 +11,7 @@ import sys
 import time
 from pathlib import Path
 
+import jax
 import numpy as np
 import pytest
 import safetensors.numpy
@@ -297,7 +298,8 @@ def test_a_tracker_that_is_not_installed_leaves_nothing(monkeypatch, tmp_path):
 
 
 def test_a_batch_that_no_devices_can_share_leaves_nothing(monkeypatch, tmp_path):
-    monkeypatch.setattr("training.distributed.devices.jax.devices", lambda: ["a device"] * 3)
+    devices = jax.devices()[:1] * 3
+    monkeypatch.setattr("training.distributed.devices.jax.devices", lambda: devices)
     out = tmp_path / "run"
     words = ["--dataset", "tetrominoes", "--preset", "quick", "--out", str(out)]
     with pytest.raises(SystemExit, match="error: batch_size must divide by 3 devices, got 16"):

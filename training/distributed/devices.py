@@ -36,7 +36,8 @@ def make_mesh(config: TrainConfig, count: int | None = None) -> Mesh:
     available, part = len(jax.devices()), config.batch_size // config.accumulate
     if count is None and jax.process_count() == 1:
         return all_devices(max(n for n in range(1, available + 1) if part % n == 0))
-    count = available if count is None else count
+    mesh = all_devices(count)
+    count = mesh.size
     if part % count:
         below = part // count * count * config.accumulate
         sizes = (below, below + count * config.accumulate)
@@ -46,15 +47,17 @@ def make_mesh(config: TrainConfig, count: int | None = None) -> Mesh:
             f"batch_size must divide by {count} devices{parts}, got {config.batch_size}; "
             f"{valid} would."
         )
-    return all_devices(count)
+    return mesh
 
 
 def all_devices(count: int | None = None) -> Mesh:
     """Return a mesh of the first `count` devices, by default all, with the axis `batch`.
 
-    Raises a `ValueError` if there are not that many.
+    Raises a `ValueError` if there are not that many, or if those of several hosts are not all.
     """
     devices = jax.devices()
+    if jax.process_count() > 1 and count not in (None, len(devices)):
+        raise ValueError("several hosts use all of their devices: leave out --devices.")
     if count is not None and not 1 <= count <= len(devices):
         raise ValueError(f"--devices must be from 1 to {len(devices)}, as there are, got {count}.")
     # Not `jax.make_mesh`, which may reorder devices: a host's part of a batch has to be its own.
