@@ -8,6 +8,7 @@ import dataclasses
 import os
 import socket
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -16,6 +17,7 @@ import numpy as np
 from jax.experimental import multihost_utils
 
 from .roll_call import roll_call
+from .watch import watch_hosts
 
 JOIN_TIMEOUT = 300.0  # seconds
 LOST = ("Gloo", "NCCL", "UNAVAILABLE", "oordination service")  # in errors of such an exchange
@@ -89,17 +91,19 @@ def _check_port(coordinator: str) -> None:
 
 @contextlib.contextmanager
 def exit_if_one_is_lost(advice: str) -> Iterator[None]:
-    """End the program with one sentence, and this advice, if an exchange with other hosts fails.
+    """End the program with one sentence, and this advice, if another host is lost.
 
-    A checkpoint that is being written then is not finished. If host 0 is lost, or where an exchange
-    waits instead of failing, JAX may end the program first, within 30 seconds and by its own words.
+    That is: its process ends, or an exchange with it fails. A checkpoint that is being written then
+    is not finished. If host 0 is lost, or a machine as a whole, JAX may end the program first,
+    within 30 seconds and by its own words.
     """
-    try:
+    if jax.process_count() == 1:
         yield
-    except jax.errors.JaxRuntimeError as error:
-        if jax.process_count() == 1 or not any(sign in str(error) for sign in LOST):
-            raise
-        reason = str(error).splitlines()[0]
+        return
+    first = threading.Lock()
+
+    def end(reason: str) -> None:
+        first.acquire()  # never released: the first to notice ends the program
         sys.stdout.flush()
         print(
             f"\nerror: host {jax.process_index()} has lost another host ({reason}); its log says "
@@ -108,6 +112,14 @@ def exit_if_one_is_lost(advice: str) -> Iterator[None]:
             flush=True,
         )
         os._exit(1)  # an orderly end would wait for the lost host, and then abort
+
+    with watch_hosts(jax.process_index(), tell_text, end):
+        try:
+            yield
+        except jax.errors.JaxRuntimeError as error:
+            if not any(sign in str(error) for sign in LOST):
+                raise
+            end(str(error).splitlines()[0])
 
 
 def tell(tree: Any) -> Any:
