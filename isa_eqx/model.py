@@ -158,13 +158,8 @@ class ISA(AbstractPretrained):
         """
         height, width = self.config.image_size
         grid = coordinates(*self.decoder.grid_size, slots.dtype)
-        if recompute:
-            one = jax.checkpoint(
-                lambda slot: self._decode(slot[0], slot[1], grid), prevent_cse=False
-            )
-            painted = jax.lax.map(one, jax.tree.map(lambda x: x[:, None], (slots, frames)))
-        else:
-            painted = self._decode(slots, frames, grid)
+        decoder = self.decoder.recomputing if recompute else self.decoder
+        painted = decoder(slots, self._relative(slots, frames, grid), self.layer_dtype)
         painted = painted.reshape(-1, height, width, 4)
         return Decoded(mask_logits=painted[..., 3], slot_reconstructions=painted[..., :3])
 
@@ -180,14 +175,14 @@ class ISA(AbstractPretrained):
                 "only a decoder without decoder_strides decodes single pixels; this one has "
                 f"{self.config.decoder_strides}: use decode for the whole image."
             )
-        painted = self._decode(slots, frames, grid)
+        painted = self.decoder(slots, self._relative(slots, frames, grid), self.layer_dtype)
         return painted[..., :3], painted[..., 3]
 
-    def _decode(
+    def _relative(
         self, slots: Float[Array, "k d"], frames: Frame, grid: Float[Array, "m 2"]
-    ) -> Float[Array, "k p 4"]:
+    ) -> Float[Array, "k m 2"]:
         relative = self.symmetry.relative(*at_least_float32((frames, grid)))
-        return self.decoder(slots, relative.astype(slots.dtype), self.layer_dtype)
+        return relative.astype(slots.dtype)
 
     @classmethod
     def config_from_dict(cls, fields: dict[str, Any]) -> ISAConfig:

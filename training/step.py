@@ -12,6 +12,7 @@ from jax.sharding import Mesh, PartitionSpec
 from jaxtyping import Array, Float, Int, Key, UInt32
 
 from isa_eqx import ISA
+from isa_eqx.recompute import after, unroll_convolutions
 
 from .config import TrainConfig
 from .data import Images
@@ -122,10 +123,11 @@ def value_and_gradient(
 
     def add(sums: tuple[Array, ISA], part: tuple[Images, Key[Array, " b"]]) -> tuple[Any, None]:
         some, some_keys = part
+        some = after(sums, some)
         found = of_part(model, some, config, step, keys=some_keys)
         return jax.tree.map(jnp.add, sums, found), None
 
     divided = jax.tree.map(lambda x: x.reshape(parts, -1, *x.shape[1:]), (images, keys))
     nothing = jnp.zeros(()), jax.tree.map(jnp.zeros_like, eqx.filter(model, eqx.is_array))
-    sums, _ = jax.lax.scan(add, nothing, divided)
+    sums, _ = jax.lax.scan(add, nothing, divided, unroll=unroll_convolutions())
     return jax.tree.map(lambda x: x / parts, sums)

@@ -1,6 +1,7 @@
 """The model: its size, its outputs, its start, and what it refuses."""
 
 import dataclasses
+import functools
 
 import equinox as eqx
 import jax
@@ -199,18 +200,26 @@ def test_a_config_that_is_none_is_refused(fields, message):
         ISAConfig.from_dict(fields)
 
 
+@pytest.mark.parametrize("axes", [None, (None, 0, 0), (0, 0, 0)], ids=["one", "images", "seeds"])
 @pytest.mark.parametrize("kind", ["isa-t", "isa-tsr"])
-def test_a_decoder_that_recomputes_paints_the_same_with_the_same_slopes(kind):
+def test_a_decoder_that_recomputes_paints_the_same_with_the_same_slopes(kind, axes):
+    """Also of a batch of images, and of several models."""
     model = filled(ISAConfig(**MODELS[kind]))
-    slots, frames = model.initial_slots, model.symmetry.initial(3, jnp.float32, key=KEY)
+    arrays, rest = eqx.partition(model, eqx.is_array)
+    inputs = [arrays, model.initial_slots, model.symmetry.initial(3, jnp.float32, key=KEY)]
+    for place, axis in enumerate(axes or ()):
+        if axis == 0:
+            inputs[place] = jax.tree.map(lambda x: jnp.stack([x, x * 0.9]), inputs[place])
 
-    @eqx.filter_jit
-    @eqx.filter_value_and_grad
-    def painted(inputs, recompute):
-        model, slots, frames = inputs
-        decoded = model.decode(slots, frames, recompute=recompute)
-        return jnp.sin(decoded.mask_logits).sum() + jnp.sin(decoded.slot_reconstructions).sum()
+    @functools.partial(jax.jit, static_argnums=1)
+    @jax.value_and_grad
+    def loss(inputs, recompute):
+        def painted(arrays, slots, frames):
+            decoded = eqx.combine(arrays, rest).decode(slots, frames, recompute=recompute)
+            return jnp.sin(decoded.mask_logits).sum() + jnp.sin(decoded.slot_reconstructions).sum()
 
-    ours, wanted = (painted((model, slots, frames), recompute) for recompute in (True, False))
+        return jnp.sum((jax.vmap(painted, in_axes=axes) if axes else painted)(*inputs))
+
+    ours, wanted = (loss(inputs, recompute) for recompute in (True, False))
     for one, other in zip(jax.tree.leaves(ours), jax.tree.leaves(wanted), strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-4)

@@ -189,19 +189,6 @@ def test_a_damaged_checkpoint_is_refused_and_left_alone(saved, file, harm):
     assert sorted(p.name for p in path.parent.iterdir()) == before
 
 
-def test_a_recipe_that_recomputes_holds_the_layers_of_one_slot():
-    """Of five: a third of the memory at most. That it learns the same is tested on the model."""
-    wide = as_variant(WHOLE, "isa-t", num_slots=5, decoder_channels=(64, 64, 64))
-    model, images = initial_state(wide).model, black(35)
-    keys, memory = jr.split(jr.key(0), len(images)), []
-    for recompute in (True, False):
-        config = dataclasses.replace(wide, recompute=recompute)
-        slopes = jax.grad(lambda m, c=config: batch_loss(m, images, c, ZERO, keys=keys))
-        compiled = jax.jit(slopes).lower(model).compile()
-        memory.append(compiled.memory_analysis().temp_size_in_bytes)
-    assert memory[0] < memory[1] / 3
-
-
 def test_single_pixels_are_no_loss_for_a_decoder_of_whole_images():
     with pytest.raises(ValueError, match="loss_pixels must be None for a convolutional decoder"):
         as_variant(TINY, "isa-t", image_size=(36, 36), decoder_strides=(2,))
