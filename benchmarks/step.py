@@ -1,13 +1,16 @@
 """A step of training and its parts, and the step with attention in its direct form:
 `python -m benchmarks.step --dataset clevr --variant isa-tsr --dtype bfloat16`.
 
-Without `--dataset`, the steps of all of them on several devices, those of whole images with and
-without recomputing: `python -m benchmarks.step --preset quick --devices 1,2`.
+Without `--dataset`, or with other devices than one, a table of steps, those of whole images with
+and without recomputing: `python -m benchmarks.step --preset quick --devices 1,2`.
 """
 
 import dataclasses
 import datetime
-from collections.abc import Iterator
+import functools
+import json
+import sys
+from collections.abc import Iterator, Sequence
 
 import jax
 
@@ -31,12 +34,14 @@ class Step(Options):
     dataset: str = "all"
     """Whose model: tetrominoes, objects_room, clevr, clevrtex, multishapenet_easy, waymo_open."""
     devices: str = "1"
-    """With all datasets, how many devices, such as 1,2. Each core of a CPU is one."""
+    """How many devices the steps of the table are on, such as 1,2. Each core of a CPU is one."""
     recompute: Recompute = None
     """Whether the decoder holds one slot's layers at a time and computes them twice."""
 
     def config(self) -> TrainConfig:
         """Return the recipe, of all datasets the first."""
+        if not all(count.strip().isdecimal() for count in self.devices.split(",")):
+            raise ValueError(f"--devices must be numbers, such as 1,2; got {self.devices!r}.")
         if self.dataset == "all":
             return next(self.each())
         config = super().config()
@@ -44,9 +49,14 @@ class Step(Options):
             return config
         return dataclasses.replace(config, recompute=self.recompute)
 
+    def counts(self) -> list[int]:
+        """Return the numbers of devices."""
+        return [int(count) for count in self.devices.split(",")]
+
     def each(self) -> Iterator[TrainConfig]:
-        """Iterate over the recipes of all datasets."""
-        for name in [name for name, dataset in DATASETS.items() if not dataset.own]:
+        """Iterate over the recipes of the table."""
+        every = [name for name, dataset in DATASETS.items() if not dataset.own]
+        for name in every if self.dataset == "all" else [self.dataset]:
             config = dataclasses.replace(self, dataset=name, recompute=None).config()
             both = (False, True) if self.recompute is None else (self.recompute,)
             for recompute in both if config.loss_pixels is None else (False,):
@@ -54,8 +64,8 @@ class Step(Options):
 
 
 def main(options: Step, config: TrainConfig) -> None:
-    """Measure the step and its parts, or the steps of all datasets."""
-    if options.dataset == "all":
+    """Measure the step and its parts, or print the table of steps."""
+    if options.dataset == "all" or options.counts() != [1]:
         return compare(options)
     programs, apart = forms(parts.step, config), {}
     if "direct" in programs and options.repeats:
@@ -69,25 +79,38 @@ def main(options: Step, config: TrainConfig) -> None:
 def compare(options: Step) -> None:
     """Print a table with the median time of a step on each number of devices."""
     use_all_cores()
-    counts = [int(count) for count in options.devices.split(",")]
-    print(f"{device_name()}; commit {commit_hash()}, {datetime.date.today().isoformat()}")
-    print(f"| {options.preset}, {options.variant} | batch | decoder | memory |", end="")
-    print("".join(f" {n} of {len(jax.devices())} devices |" for n in counts))
-    print("|---" * (4 + len(counts)) + "|")
+    say = functools.partial(print, file=sys.stderr if options.json else sys.stdout, flush=True)
+    where = dict(device=device_name(), commit=commit_hash(), date=f"{datetime.date.today()}")
+    devices = [f"{n} of {len(jax.devices())} devices" for n in options.counts()]
+    header = [f"{options.preset}, {options.variant}", "batch", "decoder", "memory", *devices]
+    say("{device}; commit {commit}, {date}".format(**where))
+    say(f"| {' | '.join(header)} |")
+    say("|---" * len(header) + "|")
+    steps = []
     for config in options.each():
         started = model(config)
-        programs = {f"{n}": parts.step(config, started, n) for n in counts}
-        found = list(costs(programs, options.repeats).values())
+        programs = {f"{n}": parts.step(config, started, n) for n in options.counts()}
+        found = costs(programs, options.repeats)
         decoder = "pixels" if config.loss_pixels else "recomputes" if config.recompute else "whole"
-        cells = [config.dataset, f"{config.batch_size}", decoder]
-        cells.append(f"{found[0].temporary_bytes / 1e6:,.0f} MB")
-        first = found[0].median
-        for cost in found:
-            if first is None or cost.median is None:
-                cells.append("not run")
-            else:
-                cells.append(f"{cost.median * 1e3:,.1f} ms, {first / cost.median:.2f}×")
-        print(f"| {' | '.join(cells)} |", flush=True)
+        memory = next(iter(found.values())).temporary_bytes
+        seconds = {n: cost.median for n, cost in found.items()}
+        say(f"| {' | '.join(row(config, decoder, memory, list(seconds.values())))} |")
+        named = dict(dataset=config.dataset, batch_size=config.batch_size, decoder=decoder)
+        steps.append(named | dict(temporary_bytes=memory, seconds=seconds))
+    if options.json:
+        print(json.dumps(dict(benchmark="step", preset=options.preset, **where, steps=steps)))
+
+
+def row(
+    config: TrainConfig, decoder: str, memory: int, seconds: Sequence[float | None]
+) -> list[str]:
+    """Return the cells of a recipe: the time on each number of devices, and how often the first."""
+    first = seconds[0]
+    times = [
+        "not run" if one is None or first is None else f"{one * 1e3:,.1f} ms, {first / one:.2f}×"
+        for one in seconds
+    ]
+    return [config.dataset, f"{config.batch_size}", decoder, f"{memory / 1e6:,.0f} MB", *times]
 
 
 if __name__ == "__main__":

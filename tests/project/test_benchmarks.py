@@ -108,13 +108,32 @@ def test_the_parts_of_a_step_add_up_also_where_they_are_not_run(capsys):
     assert sum(parts) == pytest.approx(record["programs"]["fast"]["gigaflops"], rel=0.01)
 
 
-def test_the_steps_of_all_datasets_are_a_table(monkeypatch, capsys):
+@pytest.mark.parametrize("as_json", [False, True])
+def test_the_steps_of_all_datasets_are_a_table(as_json, monkeypatch, capsys):
     monkeypatch.setattr(step.Step, "each", lambda self: iter([recipe("sa")]))
-    options = step.Step(repeats=0)
+    options = step.Step(repeats=0, json=as_json)
     step.main(options, options.config())
-    _, head, line, row = capsys.readouterr().out.splitlines()
+    printed = capsys.readouterr()
+    _, head, line, row = (printed.err if as_json else printed.out).splitlines()
     assert re.fullmatch(r"\| tetrominoes \| 3 \| pixels \| \d+ MB \| not run \|", row)
     assert head.count("|") == line.count("|") == row.count("|")
+    if as_json:
+        (one,) = json.loads(printed.out)["steps"]
+        assert (one["dataset"], one["decoder"], one["seconds"]) == (
+            "tetrominoes",
+            "pixels",
+            {"1": None},
+        )
+
+
+def test_a_dataset_on_several_devices_is_a_row_of_the_table(monkeypatch):
+    monkeypatch.setattr(step, "compare", lambda options: seen.append(list(options.each())))
+    seen = []
+    for options in (step.Step("clevr", devices="1,2"), step.Step("clevr", devices="2")):
+        step.main(options, options.config())
+    assert [[one.dataset for one in rows] for rows in seen] == [["clevr", "clevr"]] * 2
+    with pytest.raises(ValueError, match="--devices must be numbers, such as 1,2; got '1,x'"):
+        step.Step(devices="1,x").config()
 
 
 def test_sa_has_no_direct_form():

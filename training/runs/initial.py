@@ -1,6 +1,7 @@
 """The weights that a run starts with: those of another model, by `--init`."""
 
 import dataclasses
+import functools
 import hashlib
 import sys
 
@@ -80,6 +81,7 @@ def _open(config: TrainConfig) -> tuple[ISA, TrainConfig]:
     return source, dataclasses.replace(config, init=name, init_sha256=digest)
 
 
+@functools.lru_cache  # as the search for the nearest architecture asks for many, again and again
 def _skeleton(config: ISAConfig) -> ISA:
     return eqx.filter_eval_shape(ISA, config, key=jax.random.key(0))
 
