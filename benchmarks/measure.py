@@ -80,9 +80,11 @@ def compile_program(program: Program) -> tuple[Compiled, Cost]:
     start = time.perf_counter()
     traced = jax.jit(function).trace(*arguments)
     compiled = traced.lower().compile()
+    seconds, memory = time.perf_counter() - start, compiled.memory_analysis()
+    assert memory is not None  # as for the devices of JAX
     cost = Cost(
-        compile_seconds=time.perf_counter() - start,
-        temporary_bytes=compiled.memory_analysis().temp_size_in_bytes,
+        compile_seconds=seconds,
+        temporary_bytes=memory.temp_size_in_bytes,
         gigaflops=flops(traced.jaxpr.jaxpr) / 1e9,
         seconds=(),
     )

@@ -27,7 +27,7 @@ class Options:
     minutes: float = 8.0
     """What is not begun by then is not run, and said to be."""
     trial: bool = False
-    """Take small models and batches, to try the command on a CPU: what it measures says nothing."""
+    """Take few and small models, to try the command on a CPU; the figures say nothing."""
 
 
 def main(options: Options) -> None:
@@ -42,7 +42,8 @@ def main(options: Options) -> None:
             date=datetime.date.today().isoformat(),
         )
         if options.trial:
-            head["trial"] = "a trial: small models and batches"
+            head["trial"] = "a trial with small models, whose figures say nothing"
+            jax.config.update("jax_disable_most_optimizations", True)  # quicker to compile
         sections = [
             programs.products(),
             programs.steps(options.trial),

@@ -108,14 +108,10 @@ class Table:
 
     def record(self) -> dict[str, object]:
         """Return the head, and numbers and sentences by section, row and column, as JSON types."""
-        return self._head | {
-            "sections": {
-                section.title: {
-                    row.name: self._cells[section.title, row.name] for row in section.rows
-                }
-                for section in self._sections
-            }
-        }
+        sections: dict[str, dict[str, dict[str, Value]]] = {}
+        for (section, row), found in self._cells.items():
+            sections.setdefault(section, {})[row] = found
+        return {**self._head, "sections": sections}
 
     def _write(self) -> None:
         with atomic_file(self.folder / "table.md") as temporary:
