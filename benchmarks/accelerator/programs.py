@@ -83,9 +83,9 @@ def memory(trial: bool) -> Section:
         for what in ("ms", "GB planned", "GB at most")
     )
     about = (
-        "The decoder computes the layers of one slot at a time and again (`--recompute True`), or "
-        "keeps all. Planned are the compiler's temporary arrays. At most is the peak of the device "
-        "while it ran, with ≤ where the device had held more before."
+        "The decoder computes one slot's layers at a time, and again for the gradient "
+        "(`--recompute True`), or keeps those of all. Planned are the compiler's temporary arrays. "
+        "At most is the peak of all that the device held, with ≤ where it had held more before."
     )
     rows = [
         Row(recipe.name, partial(measure, recipe))

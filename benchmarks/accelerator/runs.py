@@ -33,11 +33,12 @@ from .table import Budget, Measured, Row, Section
 
 SEEDS = 8
 OF_SEEDS = "tetrominoes", "clevr"  # whose seeds are trained at once
-RUN_FOLDER = "tetrominoes"
 AT_ONCE = 5  # steps between looks at the clock, at each of which the device waits
 SECONDS, TRIAL_SECONDS = 4.0, 0.3  # that steps are counted in
+RUN_FOLDER = "tetrominoes"  # its log, model and scores
 RUN = shlex.split("--dataset tetrominoes --preset quick --seed 0")
-TRIAL_RUN = shlex.split(
+TRIAL_RUN_FOLDER = "tetrominoes"  # its log, model and scores
+RUN = shlex.split(
     "--steps 20 --batch-size 2 --train-examples 16 --num-rounds 1 --slot-size 8 --hidden-size 8 "
     "--encoder-channels 8 --encoder-strides 5 --decoder-channels 8"
 )
@@ -53,10 +54,9 @@ def drawing(trial: bool) -> Section:
         ready = load(dataset, "train", count, size=size).images[: config.batch_size]
         _ = steps_per_second(models, repeat(ready), 0)  # compiles
         yield "ready, steps/s", steps_per_second(models, repeat(ready), seconds)
-        with contextlib.closing(
-            stream_batches(dataclasses.replace(config, dataset=dataset))
-        ) as new:
-            found = steps_per_second(models, new, seconds)
+        drawn = stream_batches(dataclasses.replace(config, dataset=dataset))
+        with contextlib.closing(drawn):
+            found = steps_per_second(models, drawn, seconds)
         yield "drawn meanwhile, steps/s", found
         yield "scenes/s", found * config.batch_size
 

@@ -2,6 +2,7 @@
 
 import json
 import re
+import sys
 
 import jax
 import pytest
@@ -186,15 +187,27 @@ def test_the_precision_of_products_is_that_of_the_program():
     assert "operand_precision={highest,highest}" not in texts[0]
 
 
-def test_a_run_that_fails_or_is_cut_off_says_so(tmp_path):
-    def ended(words, seconds):
-        with pytest.raises(RuntimeError) as error:
-            list(runs.run_to_its_end(tmp_path / "run", words, seconds))
-        return str(error.value)
-
-    (tmp_path / "run").mkdir()
-    (tmp_path / "run" / "metrics.jsonl").write_text('{"step": 1050, "loss": 1.0}\n')
-    assert ended(runs.RUN, 0.01) == "out of time, at step 1,050"
+@pytest.mark.parametrize(
+    ("program", "seconds", "said"),
+    [
+        ("exec sleep 20", 0.2, "out of time, at step 1,050"),
+        (
+            "echo training; echo error: the disk is full. >&2; exit 1",
+            20,
+            "error: the disk is full.",
+        ),
+        ("exit 1", 20, "it said nothing"),
+    ],
+)
+def test_a_run_that_is_cut_off_or_fails_says_so(program, seconds, said, tmp_path, monkeypatch):
+    python, run = tmp_path / "python", tmp_path / "run"
+    python.write_text(f"#!/bin/sh\n{program}\n")
+    python.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(python))
+    run.mkdir()
+    (run / "metrics.jsonl").write_text('{"step": 1050, "loss": 1.0}\n')
+    with pytest.raises(RuntimeError, match=f"^{said}$"):
+        list(runs.run_to_its_end(run, runs.RUN, seconds))
 
 
 @pytest.mark.slow
