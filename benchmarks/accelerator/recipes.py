@@ -7,7 +7,7 @@ from training.config import TrainConfig
 from training.data import DATASETS
 from training.presets import PRESETS, preset
 
-TRIED = ("tetrominoes", "paper"), ("clevrtex", "paper-resnet")
+TRIED = ("tetrominoes", "paper"), ("clevr", "paper")
 _SMALL: dict[str, Any] = dict(
     image_size=(16, 16),
     num_slots=2,
@@ -16,6 +16,7 @@ _SMALL: dict[str, Any] = dict(
     hidden_size=8,
     encoder_channels=(8,),
     encoder_strides=(4,),
+    encoder_blocks=(),
     decoder_channels=(8,),
 )
 
@@ -56,8 +57,6 @@ def recipes(*presets: str, trial: bool) -> list[Recipe]:
 def shrink(config: TrainConfig) -> TrainConfig:
     """Return a recipe of the same kind whose programs compile and run in seconds on a CPU."""
     layers: dict[str, Any] = _SMALL
-    if config.model.encoder_blocks:
-        layers = layers | dict(encoder_channels=(32,), encoder_blocks=(1,))
     if config.model.decoder_strides:
         layers = layers | dict(decoder_strides=(4,))
     model = dataclasses.replace(config.model, **layers)
