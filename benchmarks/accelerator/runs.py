@@ -37,8 +37,7 @@ AT_ONCE = 5  # steps between looks at the clock, at each of which the device wai
 SECONDS, TRIAL_SECONDS = 4.0, 0.3  # that steps are counted in
 RUN_FOLDER = "tetrominoes"  # its log, model and scores
 RUN = shlex.split("--dataset tetrominoes --preset quick --seed 0")
-TRIAL_RUN_FOLDER = "tetrominoes"  # its log, model and scores
-RUN = shlex.split(
+TRIAL_RUN = shlex.split(
     "--steps 20 --batch-size 2 --train-examples 16 --num-rounds 1 --slot-size 8 --hidden-size 8 "
     "--encoder-channels 8 --encoder-strides 5 --decoder-channels 8"
 )
