@@ -188,6 +188,23 @@ def test_the_precision_of_products_is_that_of_the_program():
     assert "operand_precision={highest,highest}" not in texts[0]
 
 
+def in_place_of_python(program, folder, monkeypatch):
+    """The processes that are started run this line of a shell."""
+    python = folder / "python"
+    python.write_text(f"#!/bin/sh\n{program}\n")
+    python.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(python))
+
+
+def test_the_run_is_the_preset_and_only_that_of_a_trial_is_shorter(tmp_path, monkeypatch):
+    in_place_of_python('echo "$@"; exit 1', tmp_path, monkeypatch)
+    wanted = "-m training.run --dataset tetrominoes --preset quick --seed 0"
+    for trial, more in ((False, ""), (True, " --steps 20 .*")):
+        (row,) = runs.run(tmp_path, MANY, trial).rows
+        with pytest.raises(RuntimeError, match=f"^{wanted}{more} --out {tmp_path}/tetrominoes$"):
+            list(row.measure())
+
+
 @pytest.mark.parametrize(
     ("program", "seconds", "said"),
     [
@@ -201,11 +218,9 @@ def test_the_precision_of_products_is_that_of_the_program():
     ],
 )
 def test_a_run_that_is_cut_off_or_fails_says_so(program, seconds, said, tmp_path, monkeypatch):
-    python, run = tmp_path / "python", tmp_path / "run"
-    python.write_text(f"#!/bin/sh\n{program}\n")
-    python.chmod(0o755)
-    monkeypatch.setattr(sys, "executable", str(python))
+    run = tmp_path / "run"
     run.mkdir()
+    in_place_of_python(program, tmp_path, monkeypatch)
     (run / "metrics.jsonl").write_text('{"step": 1050, "loss": 1.0}\n')
     with pytest.raises(RuntimeError, match=f"^{said}$"):
         list(runs.run_to_its_end(run, runs.RUN, seconds))
