@@ -45,10 +45,11 @@ TRIAL_RUN = shlex.split(
 
 def drawing(trial: bool) -> Section:
     """Return how fast steps are with batches in memory, and with scenes drawn meanwhile."""
+    seconds = TRIAL_SECONDS if trial else SECONDS
 
     def measure(dataset: str, config: TrainConfig) -> Measured:
         models = Single(initial_state(config), config, all_devices(1))
-        size, seconds = config.model.image_size, TRIAL_SECONDS if trial else SECONDS
+        size = config.model.image_size
         count = max(CHUNK, config.batch_size)  # so that drawing is compiled, for a whole chunk
         ready = load(dataset, "train", count, size=size).images[: config.batch_size]
         _ = steps_per_second(models, repeat(ready), 0)  # compiles
@@ -61,7 +62,7 @@ def drawing(trial: bool) -> Section:
 
     columns = "ready, steps/s", "drawn meanwhile, steps/s", "scenes/s"
     about = (
-        f"Steps of training in {SECONDS:.0f} s, in float32: with a batch in the host's memory, and "
+        f"Steps of training in {seconds} s, in float32: with a batch in the host's memory, and "
         f"in the first epoch, while the {count_cores()} cores of the host draw every scene."
     )
     rows = [

@@ -108,7 +108,7 @@ def test_what_there_is_no_time_for_says_so(tmp_path, capsys):
         now[0] += 2 * LEAST
         yield "first, ms", 1.0
 
-    budget = Budget(5 * LEAST / 60, lambda: now[0])
+    budget = Budget(5.5 * LEAST / 60, lambda: now[0])
     rows = measured(tmp_path, slow, slow, slow, slow, budget=budget)
     assert [row[0] for row in rows.values()] == ["1", "1", OUT_OF_TIME, OUT_OF_TIME]
     assert now[0] == 4 * LEAST and capsys.readouterr().out.count("\n") == 4
@@ -117,14 +117,14 @@ def test_what_there_is_no_time_for_says_so(tmp_path, capsys):
 
 def test_without_an_accelerator_it_says_so(tmp_path):
     with pytest.raises(SystemExit, match="error: JAX has no GPU or TPU here.*--trial"):
-        accelerator.main(accelerator.Options(tmp_path / "new"))
+        accelerator.main(accelerator.Options(tmp_path / "new", minutes=0.01))
     assert not (tmp_path / "new").exists()
 
 
 def test_a_folder_with_something_in_it_is_left_alone(tmp_path):
     (tmp_path / "table.md").write_text("figures of a day")
     with pytest.raises(SystemExit, match="not an empty folder"):
-        accelerator.main(accelerator.Options(tmp_path, trial=True))
+        accelerator.main(accelerator.Options(tmp_path, minutes=0.01, trial=True))
     assert (tmp_path / "table.md").read_text() == "figures of a day"
 
 
