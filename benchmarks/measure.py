@@ -10,6 +10,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 from jax.extend.core import ClosedJaxpr, Jaxpr, JaxprEqn
+from jax.stages import Compiled
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,15 +62,8 @@ def costs(programs: Mapping[str, Program], repeats: int) -> dict[str, Cost]:
     They are timed in turns, so that a slow phase of the machine slows all of them.
     """
     compiled, plans = {}, {}
-    for name, (function, arguments) in programs.items():
-        start = time.perf_counter()
-        traced = jax.jit(function).trace(*arguments)
-        compiled[name] = traced.lower().compile()
-        plans[name] = dict(
-            compile_seconds=time.perf_counter() - start,
-            temporary_bytes=compiled[name].memory_analysis().temp_size_in_bytes,
-            gigaflops=flops(traced.jaxpr.jaxpr) / 1e9,
-        )
+    for name, program in programs.items():
+        compiled[name], plans[name] = compile_program(program)
     times: dict[str, list[float]] = {name: [] for name in programs}
     for turn in range(repeats + 1 if repeats else 0):
         for name, (_, arguments) in programs.items():
@@ -77,7 +71,24 @@ def costs(programs: Mapping[str, Program], repeats: int) -> dict[str, Cost]:
             jax.block_until_ready(compiled[name](*arguments))
             if turn:
                 times[name].append(time.perf_counter() - start)
-    return {name: Cost(**plans[name], seconds=tuple(times[name])) for name in programs}
+    return {name: dataclasses.replace(plans[name], seconds=tuple(times[name])) for name in programs}
+
+
+def compile_program(program: Program) -> tuple[Compiled, Cost]:
+    """Return a function, compiled for its arguments, and its cost, of which no call is timed."""
+    function, arguments = program
+    start = time.perf_counter()
+    traced = jax.jit(function).trace(*arguments)
+    compiled = traced.lower().compile()
+    seconds, memory = time.perf_counter() - start, compiled.memory_analysis()
+    assert memory is not None  # as for the devices of JAX
+    cost = Cost(
+        compile_seconds=seconds,
+        temporary_bytes=memory.temp_size_in_bytes,
+        gigaflops=flops(traced.jaxpr.jaxpr) / 1e9,
+        seconds=(),
+    )
+    return compiled, cost
 
 
 def flops(jaxpr: Jaxpr) -> float:

@@ -1,4 +1,4 @@
-"""The training step and its parts, each with arguments to call it with."""
+"""The training step, its parts and inference, each with arguments to call it with."""
 
 from collections.abc import Callable
 from typing import Any
@@ -45,6 +45,16 @@ def gradient(config: TrainConfig, model: ISA) -> Program:
 
     keys = jr.split(jr.key(1), config.batch_size)
     return jax.value_and_grad(batch_loss), (model, images(config) / 255, keys)
+
+
+def inference(config: TrainConfig, model: ISA) -> Program:
+    """Return the whole model, from images to masks, without gradients."""
+    keys = jr.split(jr.key(1), config.batch_size)
+
+    def explain(model: ISA, floats: Array, keys: PRNGKeyArray) -> Any:
+        return jax.vmap(lambda image, key: model(image, key=key))(floats, keys)
+
+    return explain, (model, images(config) / 255, keys)
 
 
 def encoder(config: TrainConfig, model: ISA) -> Program:

@@ -42,7 +42,7 @@ ROOMS = {
     "benchmarks": (
         "hub.common", "hub.mirror", "hub.mirror.sources", "isa_eqx", "training.config",
         "training.data", "training.presets", "training.objective", "training.distributed",
-        "training.evaluation", "training.step", "training.runs", "demo.app",
+        "training.evaluation", "training.step", "training.runs", "training", "demo.app",
     ),
 }  # fmt: skip
 # Rooms whose modules have names for others as well; all others are entered by their `__init__`,
