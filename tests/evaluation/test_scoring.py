@@ -25,7 +25,7 @@ def scenes():
 def scores(scenes, predicted, error=0.0):
     """Of a model that says this of every pixel."""
 
-    def explain(model, images, places, seed, masks):
+    def explain(model, images, places, seed, masks, mesh):
         assert (images.pixels == scenes.images.pixels[places % len(scenes)]).all()
         return predicted[places % len(scenes)], jnp.full(len(images), error)
 
