@@ -7,6 +7,7 @@ that the program took. Its other threads work beside it.
 
 import datetime
 import json
+import resource
 import shlex
 import subprocess
 import sys
@@ -35,25 +36,27 @@ def main(words: Sequence[str]) -> None:
         program = [sys.executable, "-m", "benchmarks.watched", str(file), *words, *out]
         status = subprocess.run(program).returncode
         whole = time.perf_counter() - start
+        used = resource.getrusage(resource.RUSAGE_CHILDREN)  # of the only one
         record = json.loads(file.read_text()) if file.exists() else None
     if record and "steps" in record["parts"]:  # else it was asked for help, or made no sense
         print(f"\nrun: {shlex.join(words)}")
         print(f"{device_name()}; commit {commit_hash()}, {datetime.date.today().isoformat()}")
-        print(format_parts(record, whole))
+        print(format_parts(record, whole, used.ru_utime + used.ru_stime))
     sys.exit(status)
 
 
-def format_parts(record: Mapping[str, Any], whole: float) -> str:
+def format_parts(record: Mapping[str, Any], whole: float, used: float) -> str:
     """Format the parts, what other threads did beside them, and what was compiled.
 
     - `record`: what `watched.summarise` returns.
     - `whole`: seconds that the program took, seen from outside.
+    - `used`: seconds of all cores that it used, its threads together.
     """
     parts = {name: Part(**found) for name, found in record["parts"].items()}
     around = Part(whole - sum(part.seconds for part in parts.values()))
     total = sum(parts.values(), around)
     rows = [COLUMNS, *(_row(*named, whole) for named in parts.items())]
-    rows += [_row(AROUND, around, whole), _row("the whole", total, whole)]
+    rows += [_row(AROUND, around, whole), _row("the whole", total, whole)[:-1] + ("",)]
     rows += [("beside, in threads", *[""] * 6)]
     rows += [_row(name, Part(**found)) for name, found in record["beside"].items()]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
@@ -61,7 +64,7 @@ def format_parts(record: Mapping[str, Any], whole: float) -> str:
         "  ".join((first.ljust(widths[0]), *map(str.rjust, others, widths[1:]))).rstrip()
         for first, *others in rows
     ]
-    return "\n".join([*lines, *_compiled(record["programs"])])
+    return "\n".join([*lines, *_compiled(record["programs"]), f"used: {used:.2f} s of all cores"])
 
 
 def _row(name: str, part: Part, whole: float | None = None) -> tuple[str, ...]:

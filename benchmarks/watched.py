@@ -20,7 +20,7 @@ IMPORTS = "imports"
 PARTS = {
     "options and folder": ("training.arguments:parse", "training.run:plan"),
     "first weights": ("training.run:first_states",),
-    "scenes to score": ("training.run:load",),
+    "scenes to score": ("training.run:load_validation",),
     "waiting for batches": ("training.run:stream_batches",),
     "steps": (
         "training.ensemble:Single.step",

@@ -253,6 +253,6 @@ def test_a_loss_that_is_no_number_stops_and_keeps_the_good_checkpoints(scenes, t
     stream, mesh = shuffled_batches(scenes.images, Place(TINY.batch_size)), make_mesh(TINY)
     with pytest.raises(NonFiniteError, match=r"gradient_norm is nan at step 1: .* diverged"):
         run = Run(TINY, tmp_path, False, log, Saver(tmp_path, TINY))
-        train(Single(state, TINY, mesh), [run], 0, mesh, stream, scenes, 1)
+        train(Single(state, TINY, mesh), [run], 0, mesh, stream, lambda: scenes, 1)
     restored, _ = restore(tmp_path)
     assert equal(restored, initial_state(TINY))
