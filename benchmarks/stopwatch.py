@@ -8,7 +8,7 @@ import importlib
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from types import GeneratorType
+from types import FunctionType, GeneratorType, MethodType
 from typing import Any
 
 REST = "the rest"
@@ -96,12 +96,16 @@ class Watch(threading.local):
                 self._programs.append((fun_name, end - start))
 
     def timed(self, name: str, function: Callable[..., Any]) -> Callable[..., Any]:
-        """Return the function with its calls timed; of a generator, those of its items."""
+        """Return the function with its calls timed, and those of a function that it returns; of a
+        generator, those of its items.
+        """
 
         @functools.wraps(function)
         def timed(*args: Any, **kwargs: Any) -> Any:
             with self.stopwatch.part(name):
                 result = function(*args, **kwargs)
+            if isinstance(result, FunctionType | MethodType):
+                return self.timed(name, result)
             return self._items(name, result) if isinstance(result, GeneratorType) else result
 
         return timed

@@ -16,11 +16,12 @@ from typing import Any
 from .stopwatch import REST, Part, Stopwatch, Watch
 
 IMPORTS = "imports"
-# The parts of a run, and where their functions are looked up. One may be inside of another.
+# The parts of a run, and where their functions are looked up. One may be inside of another, and
+# the last ones are in other threads.
 PARTS = {
     "options and folder": ("training.arguments:parse", "training.run:plan"),
     "first weights": ("training.run:first_states",),
-    "scenes to score": ("training.run:load_validation",),
+    "waiting for scenes": ("training.run:begin",),
     "waiting for batches": ("training.run:stream_batches",),
     "steps": (
         "training.ensemble:Single.step",
@@ -37,6 +38,7 @@ PARTS = {
         "training.runs.saving:Saver.wait",
     ),
     "model and card": ("training.run:write_report",),
+    "scenes to score": ("training.run:load_validation",),
     "drawing scenes": ("training.data.drawing:draw_scenes",),
 }
 
