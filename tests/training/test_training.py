@@ -23,7 +23,7 @@ from training.presets import preset
 from training.runs import Run, checkpoint
 from training.runs.log import Log, NonFiniteError
 from training.runs.saving import Saver
-from training.step import initial_state, train_step
+from training.step import draw_state, initial_state, train_step
 
 from ..tiny import TINY, WHOLE, ZERO, advance, as_variant, batch, equal
 
@@ -216,7 +216,7 @@ def test_a_step_has_the_shapes_and_precision_of_its_state(variant, strides, dtyp
     changes = dict(image_size=(20, 20), decoder_strides=strides, dtype=dtype)
     config = dataclasses.replace(as_variant(WHOLE, variant, **changes), recompute=recompute)
     images = black(20)
-    state = eqx.filter_eval_shape(initial_state, config)
+    state = eqx.filter_eval_shape(draw_state, config, jnp.uint32(0))
     after, _ = eqx.filter_eval_shape(train_step, images, state, config)
     shapes = [[(x.shape, x.dtype) for x in jax.tree.leaves(tree)] for tree in (state, after)]
     assert shapes[0] == shapes[1]
