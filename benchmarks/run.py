@@ -25,6 +25,7 @@ from .stopwatch import Part
 AROUND = "Python's start and end"
 COLUMNS = ("", "seconds", "share", "computing", "tracing", "compiling", "times")
 NAMED = 6  # programs
+WATCHED = "from benchmarks.watched import main; main()"
 
 
 def main(words: Sequence[str]) -> None:
@@ -33,7 +34,7 @@ def main(words: Sequence[str]) -> None:
         is_named = any(word.partition("=")[0] == "--out" for word in words)
         out = [] if is_named else ["--out", str(Path(folder, "run"))]
         file, start = Path(folder, "parts.json"), time.perf_counter()
-        program = [sys.executable, "-m", "benchmarks.watched", str(file), *words, *out]
+        program = [sys.executable, "-c", WATCHED, str(file), *words, *out]
         status = subprocess.run(program).returncode
         whole = time.perf_counter() - start
         used = resource.getrusage(resource.RUSAGE_CHILDREN)  # of the only one

@@ -1,7 +1,6 @@
 """Runs `training.run` with its parts timed, and writes what each took as JSON.
 
-`benchmarks.run` starts it: `python -m benchmarks.watched FILE --dataset tetrominoes`. It imports
-little before the clock runs.
+`benchmarks.run` starts it, as a program of its own. It imports little before the clock runs.
 """
 
 import collections
@@ -16,6 +15,7 @@ from typing import Any
 from .stopwatch import REST, Part, Stopwatch, Watch
 
 IMPORTS = "imports"
+NEEDED = ("training.run", "training.arguments", "hub.common.terminal", "jax.monitoring")
 # The parts of a run, and where their functions are looked up. One may be inside of another, and
 # the last ones are in other threads.
 PARTS = {
@@ -43,25 +43,28 @@ PARTS = {
 }
 
 
+def main() -> None:
+    """Train with the words of this program's command line, after the file that is written."""
+    file, *sys.argv[1:] = sys.argv[1:]  # as the run reads them, too
+    watch(sys.argv[1:], lambda record: Path(file).write_text(json.dumps(record)))
+
+
 def watch(words: Sequence[str], write: Callable[[dict[str, Any]], Any]) -> None:
     """Train as `python -m training.run` with these words, and write what `summarise` returns.
 
     Also if the program ends on the way.
     """
-    main, beside, programs = Stopwatch(), [], []
-    watch = Watch(main, beside, programs)
+    stopwatch, beside, programs = Stopwatch(), [], []
+    watch = Watch(stopwatch, beside, programs)
     try:
-        with main.part(IMPORTS):
-            run, arguments, monitoring = map(
-                importlib.import_module, ("training.run", "training.arguments", "jax.monitoring")
-            )
+        with stopwatch.part(IMPORTS):
+            run, arguments, terminal, monitoring = map(importlib.import_module, NEEDED)
         monitoring.register_event_time_span_listener(watch.listen)
-        with watch.watching(PARTS):
+        with watch.watching(PARTS), terminal.resilient_output():
             run.main(arguments.parse(words))
-        monitoring.unregister_event_time_span_listener(watch.listen)
     finally:
-        main.settle()
-        write(summarise(main, beside, programs))
+        stopwatch.settle()
+        write(summarise(stopwatch, beside, programs))
 
 
 def summarise(
@@ -83,8 +86,3 @@ def summarise(
         "beside": {name: dataclasses.asdict(others[name]) for name in names[:-1] if name in others},
         "programs": compiled,
     }
-
-
-if __name__ == "__main__":
-    file, *sys.argv[1:] = sys.argv[1:]  # as the run reads them too
-    watch(sys.argv[1:], lambda record: Path(file).write_text(json.dumps(record)))
