@@ -17,6 +17,7 @@ from hub.common.terminal import resilient_output
 from isa_eqx import ISA
 
 from .data import Scenes
+from .distributed import all_devices, replicate, use_all_cores
 from .evaluation import (
     METRICS,
     Column,
@@ -34,6 +35,7 @@ def main(words: Sequence[str] | None = None) -> None:
     """Print a table with a row for each model; with `--out`, write it, JSON and pictures."""
     with exit_with_message(ValueError, OSError):
         options = tyro.cli(Evaluation, args=words, prog="python -m training.evaluate").checked()
+        use_all_cores()
         models = {name: ISA.from_pretrained(name) for name in expand_seeds(options.models)}
         sizes = dict.fromkeys(model.config.image_size for model in models.values())
         scenes = {size: options.load_scenes(size) for size in sizes}
@@ -72,9 +74,11 @@ def score_model(model: ISA, scenes: Scenes, options: Evaluation) -> dict[str, Fl
     """Return the scores of each image, their means over the seeds of frames."""
     words = options.background
     background = None if words is None else tuple(map(int, filter(None, words.split(","))))
+    mesh, name, masks = all_devices(), options.dataset, options.masks
+    model = replicate(model, mesh)
     each = [
-        score(model, scenes, options.dataset, masks=options.masks, background=background, seed=s)
-        for s in range(options.seeds_of_frames)
+        score(model, scenes, name, mesh, masks=masks, background=background, seed=seed)
+        for seed in range(options.seeds_of_frames)
     ]
     return {name: np.mean([one.scores[name] for one in each], axis=0) for name in each[0].scores}
 

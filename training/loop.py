@@ -3,7 +3,7 @@
 import contextlib
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from jax.sharding import Mesh
 from tqdm import tqdm
@@ -27,7 +27,7 @@ def train(
     first: int,
     mesh: Mesh,
     training_set: Batches,
-    validation: Scenes,
+    validation: Callable[[], Scenes],
     eval_every: int,
 ) -> list[Run]:
     """Train to the last step, and return the runs that have come there.
@@ -42,8 +42,9 @@ def train(
     - `runs`: one for each of the models, which have the same number of steps.
     - `first`: the step that they are at.
     - `mesh`: the devices that evaluate.
+    - `validation`: function that waits for the scenes to score, until the first step is compiled.
     """
-    steps, look, shown = runs[0].config.steps, validation[:QUICK_LOOK], {}
+    steps, shown = runs[0].config.steps, {}
     runs, asked_to_stop = list(runs), agree(mesh)
     bar = progress_bar(
         desc="compiling", total=steps, initial=first, unit="step", disable=not is_main()
@@ -53,7 +54,7 @@ def train(
             start = time.monotonic()
             images = next(training_set)
             waited = time.monotonic() - start
-            measured = models.step(images)
+            measured, look = models.step(images), validation()[:QUICK_LOOK]
             for run in runs:
                 run.log.add(measured[run.place], waited)
             bar.set_description("training", refresh=False)

@@ -3,16 +3,18 @@
 import contextlib
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import jax
 from jax.sharding import Mesh
 
 from hub.common.errors import exit_with_message
+from hub.common.prefetch import begin
 from hub.common.terminal import resilient_output
 
 from .arguments import parse, resume_command
-from .data import describe_data, load, split_name, stream_batches
+from .config import TrainConfig
+from .data import Scenes, describe_data, load, split_name, stream_batches
 from .distributed import (
     all_devices,
     exit_if_one_is_lost,
@@ -80,11 +82,12 @@ def check_machine(arguments: Arguments) -> Mesh:
 def train_planned(arguments: Arguments, planned: Sequence[Plan], mesh: Mesh) -> None:
     """Train and report the runs that are not over, and sum up those of several seeds."""
     plans = to_train(planned, arguments.alone)
+    validation = begin(lambda: load_validation(planned[0].config))  # before weights are compiled
     states, seconds = first_states(plans)
     with exit_if_one_is_lost(f"Then continue, on every host:\n  {resume_command()}"):
         try:
             if plans:
-                train_and_report(arguments, plans, states, seconds, mesh)
+                train_and_report(arguments, plans, states, seconds, mesh, validation)
             if not arguments.alone:
                 scores = {one.config.seed: scores_of(one.folder) for one in planned}
                 summarise(folder(arguments), scores)
@@ -93,6 +96,12 @@ def train_planned(arguments: Arguments, planned: Sequence[Plan], mesh: Mesh) -> 
         except KeyboardInterrupt:  # before the first step, or after the last
             print(f"\nStopped. Continue with:\n  {resume_command()}")
             sys.exit(exit_status(signal.SIGINT))
+
+
+def load_validation(config: TrainConfig) -> Scenes:
+    """Load the scenes that a run is scored on."""
+    split, size = split_name(config.subset, "validation"), config.model.image_size
+    return load(config.dataset, split, data=config.data, size=size)
 
 
 def announce(arguments: Arguments, planned: Sequence[Plan], mesh: Mesh) -> None:
@@ -113,14 +122,14 @@ def train_and_report(
     states: Sequence[TrainState],
     seconds: float,
     mesh: Mesh,
+    validation: Callable[[], Scenes],
 ) -> None:
     """Train from these states to the end, and write what each run leaves.
 
     - `seconds`: of training that the states have behind them.
+    - `validation`: function that waits for the scenes to score.
     """
     config, step, output = plans[0].config, int(states[0].step), arguments.output
-    split, size = split_name(config.subset, "validation"), config.model.image_size
-    validation = load(config.dataset, split, data=config.data, size=size)
     trackers = []
     if output.tracker is not None and is_main():
         where = folder(arguments)
@@ -132,7 +141,7 @@ def train_and_report(
     seconds = runs[0].log.seconds
     for run in done:
         model = replicate(models.state(run.place).model, mesh)
-        write_report(run, model, validation, mesh, seconds, len(runs))
+        write_report(run, model, validation(), mesh, seconds, len(runs))
     for tracker in trackers:
         tracker.finish()
 

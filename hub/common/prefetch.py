@@ -56,6 +56,23 @@ def _drain(made: queue.Queue, over: threading.Event, thread: threading.Thread) -
         thread.join()
 
 
+def begin(function: Callable[[], Result]) -> Callable[[], Result]:
+    """Begin to call a function in a thread, and return one that waits for what it returns.
+
+    An error is raised by each that waits. A program that ends does not wait.
+    """
+    future: Future[Result] = Future()
+
+    def call() -> None:
+        try:
+            future.set_result(function())
+        except BaseException as error:
+            future.set_exception(error)
+
+    threading.Thread(target=call, daemon=True).start()
+    return future.result
+
+
 def parallel_map(
     function: Callable[[Item], Result],
     items: Iterable[Item],

@@ -5,6 +5,7 @@ from unittest import mock
 
 import jax
 import jax.numpy as jnp
+import jax.random as jr
 import numpy as np
 import pytest
 from sklearn.metrics import adjusted_rand_score
@@ -14,6 +15,7 @@ from training.evaluation import scoring
 from training.step import initial_state
 
 from ..conftest import other_settings
+from ..laws import assert_close
 from ..tiny import TINY
 
 
@@ -25,7 +27,7 @@ def scenes():
 def scores(scenes, predicted, error=0.0):
     """Of a model that says this of every pixel."""
 
-    def explain(model, images, places, seed, masks):
+    def explain(model, images, places, seed, masks, mesh):
         assert (images.pixels == scenes.images.pixels[places % len(scenes)]).all()
         return predicted[places % len(scenes)], jnp.full(len(images), error)
 
@@ -44,6 +46,14 @@ def test_scores_are_the_means_of_scikit_learns(scenes):
     np.testing.assert_allclose(found["ari"], np.mean(ari), rtol=1e-5)
     np.testing.assert_allclose(found["fg_ari"], np.mean(fg_ari), rtol=1e-5)
     assert found["mse"] == 0.25
+
+
+def test_images_are_explained_one_after_another_as_they_would_be_together(scenes):
+    model, places = initial_state(TINY).model, np.arange(7, dtype=np.uint32)
+    ours = scoring.explain(model, scenes.images, places, np.uint32(3))
+    keys = jax.vmap(lambda place: jr.fold_in(jr.key(3), place))(places)
+    together = jax.vmap(lambda image, key: model(image, key=key))(scenes.images.floats(), keys)
+    assert_close(ours, together, 1e-5)
 
 
 def test_the_background_counts_in_ari_alone(scenes):

@@ -44,7 +44,7 @@ def until(scenes, end):
 def run_to(end, scenes, folder, change=lambda state: state):
     state, mesh = change(initial_state(TINY)), make_mesh(TINY)
     run = Run(TINY, folder, False, Log(folder / "metrics.jsonl", 0, 0.0), Saver(folder, TINY))
-    train(Single(state, TINY, mesh), [run], 0, mesh, until(scenes, end), scenes, 1000)
+    train(Single(state, TINY, mesh), [run], 0, mesh, until(scenes, end), lambda: scenes, 1000)
 
 
 def diverged(state):

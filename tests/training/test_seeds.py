@@ -84,7 +84,7 @@ def test_a_seed_that_diverges_is_left_and_the_others_go_on(scenes, tmp_path, cap
     runs, (one, two, three) = runs_of(tmp_path, configs), states(*SEEDS)
     mesh = all_devices()
     ensemble = Ensemble([one, broken(two), three], TINY, mesh)
-    done = train(ensemble, runs, 0, mesh, stream(scenes), scenes, 10)
+    done = train(ensemble, runs, 0, mesh, stream(scenes), lambda: scenes, 10)
     assert [run.config.seed for run in done] == [3, 9]
     assert [has_diverged(run.folder) for run in runs] == [False, True, False]
     assert [len(checkpoint.list_checkpoints(run.folder)) for run in runs] == [2, 0, 2]

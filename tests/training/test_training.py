@@ -23,7 +23,7 @@ from training.presets import preset
 from training.runs import Run, checkpoint
 from training.runs.log import Log, NonFiniteError
 from training.runs.saving import Saver
-from training.step import initial_state, train_step
+from training.step import draw_state, initial_state, train_step
 
 from ..tiny import TINY, WHOLE, ZERO, advance, as_variant, batch, equal
 
@@ -203,7 +203,7 @@ def test_a_step_has_the_shapes_and_precision_of_its_state(variant, strides, dtyp
     changes = dict(image_size=(20, 20), decoder_strides=strides, dtype=dtype)
     config = dataclasses.replace(as_variant(WHOLE, variant, **changes), recompute=recompute)
     images = black(20)
-    state = eqx.filter_eval_shape(initial_state, config)
+    state = eqx.filter_eval_shape(draw_state, config, jnp.uint32(0))
     after, _ = eqx.filter_eval_shape(train_step, images, state, config)
     shapes = [[(x.shape, x.dtype) for x in jax.tree.leaves(tree)] for tree in (state, after)]
     assert shapes[0] == shapes[1]
@@ -240,6 +240,6 @@ def test_a_loss_that_is_no_number_stops_and_keeps_the_good_checkpoints(scenes, t
     stream, mesh = shuffled_batches(scenes.images, Place(TINY.batch_size)), make_mesh(TINY)
     with pytest.raises(NonFiniteError, match=r"gradient_norm is nan at step 1: .* diverged"):
         run = Run(TINY, tmp_path, False, log, Saver(tmp_path, TINY))
-        train(Single(state, TINY, mesh), [run], 0, mesh, stream, scenes, 1)
+        train(Single(state, TINY, mesh), [run], 0, mesh, stream, lambda: scenes, 1)
     restored, _ = restore(tmp_path)
     assert equal(restored, initial_state(TINY))

@@ -79,7 +79,10 @@ def count_cores() -> int:
 
 def replicate(tree: Tree, mesh: Mesh) -> Tree:
     """Return the tree with its arrays, the same on all hosts, on every device."""
-    return eqx.filter_shard(tree, NamedSharding(mesh, PartitionSpec()))
+    sharding = NamedSharding(mesh, PartitionSpec())
+    arrays, rest = eqx.partition(tree, eqx.is_array)
+    # A copy: where a step donates one, the other stays.
+    return eqx.combine(jax.device_put(arrays, sharding, may_alias=False), rest)
 
 
 def split(part: Tree, mesh: Mesh) -> Tree:

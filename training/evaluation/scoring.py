@@ -1,14 +1,14 @@
 """Scores a model on labelled scenes."""
 
 import dataclasses
-from typing import Literal
+from typing import Any, Literal
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
-from jax.sharding import Mesh
+from jax.sharding import Mesh, PartitionSpec
 from jaxtyping import Array, Float, Int, PRNGKeyArray, UInt8, UInt32
 
 from isa_eqx import ISA, ISAConfig, Output
@@ -89,7 +89,7 @@ def score(
         if mesh is not None:
             batch = share_out(batch, mesh)
         with jax.threefry_partitionable(True):  # as by default: see `_key`
-            explained = _explain(model, *batch, np.array(seed, np.uint32), masks)
+            explained = _explain(model, *batch, np.array(seed, np.uint32), masks, mesh)
         found, errors = gather(explained)
         compared = {}
         if scenes.labels is not None:
@@ -122,8 +122,13 @@ def _output(
     places: UInt32[Array | np.ndarray, " b"],
     seed: UInt32[Array | np.ndarray, ""],
 ) -> Output:
-    keys = jax.vmap(lambda place: jr.fold_in(_key(seed), place))(jnp.asarray(places))
-    return jax.vmap(lambda image, key: model(image, key=key))(images.floats(), keys)
+    def of_image(one: tuple[Float[Array, "h w 3"], UInt32[Array, ""]]) -> Output:
+        image, place = one
+        return model(image, key=jr.fold_in(_key(seed), place))
+
+    # One after another what an image is decoded to fits a core's cache: three times as fast.
+    together = None if jax.default_backend() == "cpu" else len(images)
+    return jax.lax.map(of_image, (images.floats(), jnp.asarray(places)), batch_size=together)
 
 
 def _key(seed: UInt32[Array | np.ndarray, ""]) -> PRNGKeyArray:
@@ -141,11 +146,23 @@ def _explain(
     places: UInt32[Array | np.ndarray, " b"],
     seed: UInt32[Array | np.ndarray, ""],
     masks: Masks,
+    mesh: Mesh | None = None,
 ) -> tuple[Int[Array, "b h w"], Float[Array, " b"]]:
-    """Return segmentations and mean squared errors of images."""
-    out = _output(model, images, places, seed)
-    segmentation = out.segmentation if masks == "decoder" else attended(out.attention, model.config)
-    return segmentation, mean_squared_error(images.floats(), out.reconstruction)
+    """Return segmentations and mean squared errors of images.
+
+    - `mesh`: devices that have a part of the images each, and all of the model.
+    """
+
+    def of_part(images: Images, places: Any) -> tuple[Int[Array, "b h w"], Float[Array, " b"]]:
+        out = _output(model, images, places, seed)
+        decoded = out.segmentation if masks == "decoder" else attended(out.attention, model.config)
+        return decoded, mean_squared_error(images.floats(), out.reconstruction)
+
+    if mesh is None:
+        return of_part(images, places)
+    parts = PartitionSpec("batch")
+    shared = jax.shard_map(of_part, mesh=mesh, in_specs=parts, out_specs=parts, check_vma=False)
+    return shared(images, places)
 
 
 @eqx.filter_jit

@@ -5,14 +5,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import equinox as eqx
 import jax
 import numpy as np
-from jaxtyping import Int
+from jaxtyping import Array, Int
 
 from hub import atomic_file
-from isa_eqx import ISA, Frame, ISAConfig
+from isa_eqx import ISA, Frame, ISAConfig, Output
 
-from ..data import COLOURS, Scenes, draw_axes
+from ..data import COLOURS, Images, Scenes, draw_axes
 from ..evaluation import explain
 
 
@@ -39,17 +40,15 @@ def draw_samples(
 
     chosen = np.arange(min(6, len(scenes))) if chosen is None else chosen
     scenes, rows = scenes[chosen], len(chosen)
-    images = scenes.images.floats()
     out = explain(model, scenes.images, chosen.astype(np.uint32), np.array(0, np.uint32))
+    images, reconstruction, painted, segmentation = jax.device_get(_seen(scenes.images, out))
     palette = np.array([to_rgb(c) for c in COLOURS])
     slots = model.config.num_slots
     names = ["input", "reconstruction", "predicted"] + [f"slot {k}" for k in range(slots)]
-    painted = np.asarray(out.masks[..., None] * out.slot_reconstructions)
-    predicted = palette[np.asarray(out.segmentation) % len(palette)]
-    columns = [np.asarray(images), np.asarray(out.reconstruction), predicted]
+    columns = [images, reconstruction, palette[segmentation % len(palette)]]
     if scenes.labels is not None:
         names.insert(3, "true")
-        true = _matched(scenes.labels, np.asarray(out.segmentation))
+        true = _matched(scenes.labels, segmentation)
         columns.append(palette[true % len(palette)])
     columns += list(painted.swapaxes(0, 1))
 
@@ -76,6 +75,13 @@ def draw_samples(
                 axis.spines[:].set(color=colour, linewidth=2)
     with atomic_file(path) as temporary:
         figure.savefig(temporary, dpi=130, format="png")
+
+
+@eqx.filter_jit
+def _seen(images: Images, out: Output) -> tuple[Array, Array, Array, Array]:
+    """Return what is seen: images, reconstructions, slots times their masks, and segmentations."""
+    painted = out.masks[..., None] * out.slot_reconstructions
+    return images.floats(), out.reconstruction, painted, out.segmentation
 
 
 def _draw_frame(axis: Any, frame: Frame, config: ISAConfig) -> None:
