@@ -8,13 +8,14 @@ import re
 
 import equinox as eqx
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from training.data import Images, Resize
 from training.presets import preset
 from training.presets.recipes import PRESETS
-from training.step import initial_state, train_step
+from training.step import draw_state, train_step
 
 from ..tiny import WHOLE, as_variant
 
@@ -68,7 +69,7 @@ def program_of(config):
 def step_of(config):
     size = config.model.image_size
     images = Images(np.zeros((config.batch_size, *size, 3), np.uint8), Resize(size, size))
-    state = eqx.filter_eval_shape(initial_state, config)
+    state = eqx.filter_eval_shape(draw_state, config, jnp.uint32(0))
     arrays, rest = eqx.partition(state, lambda x: isinstance(x, jax.ShapeDtypeStruct))
     return jax.jit(lambda arrays: train_step(images, eqx.combine(arrays, rest), config)).lower(
         arrays
