@@ -2,7 +2,6 @@
 
 import abc
 import math
-from typing import Any
 
 import equinox as eqx
 import jax
@@ -13,7 +12,6 @@ from jaxtyping import Array, DTypeLike, Float, PRNGKeyArray
 from .config import ISAConfig
 from .convolutions import Conv, UpConv
 from .layers import cast, dense, linear, weight_and_bias
-from .recompute import recomputed_map, unroll_convolutions
 
 
 class Decoder(eqx.Module):
@@ -46,22 +44,6 @@ class Decoder(eqx.Module):
         - `dtype`: precision that layers compute in; `None` for that of weights and slots.
           Positions are added in the slots' precision, which the result has, too.
         """
-
-    def recomputing(
-        self,
-        slots: Float[Array, "k d"],
-        relative: Float[Array, "k m 2"],
-        dtype: DTypeLike | None = None,
-    ) -> Float[Array, "k p 4"]:
-        """Return the same, and hold the layers of one slot at a time (`recomputed_map`)."""
-        arrays, rest = eqx.partition(self, eqx.is_array)
-
-        def one(arrays: Any, slot: tuple[Array, Array]) -> Float[Array, "p 4"]:
-            slots, relative = (x[None] for x in slot)
-            return eqx.combine(arrays, rest)(slots, relative, dtype)[0]
-
-        unroll = not self.is_pixelwise and unroll_convolutions()
-        return recomputed_map(one, arrays, (slots, relative), unroll=unroll)
 
     def heads(self, x: Float[Array, "k p c"], dtype: DTypeLike) -> Float[Array, "k p 4"]:
         """Return both heads of the last layer's outputs, as one layer, with sums in `dtype`."""

@@ -158,8 +158,13 @@ class ISA(AbstractPretrained):
         """
         height, width = self.config.image_size
         grid = coordinates(*self.decoder.grid_size, slots.dtype)
-        decoder = self.decoder.recomputing if recompute else self.decoder
-        painted = decoder(slots, self._relative(slots, frames, grid), self.layer_dtype)
+        if recompute:
+            one = jax.checkpoint(
+                lambda slot: self._decode(slot[0], slot[1], grid), prevent_cse=False
+            )
+            painted = jax.lax.map(one, jax.tree.map(lambda x: x[:, None], (slots, frames)))
+        else:
+            painted = self._decode(slots, frames, grid)
         painted = painted.reshape(-1, height, width, 4)
         return Decoded(mask_logits=painted[..., 3], slot_reconstructions=painted[..., :3])
 
@@ -175,14 +180,14 @@ class ISA(AbstractPretrained):
                 "only a decoder without decoder_strides decodes single pixels; this one has "
                 f"{self.config.decoder_strides}: use decode for the whole image."
             )
-        painted = self.decoder(slots, self._relative(slots, frames, grid), self.layer_dtype)
+        painted = self._decode(slots, frames, grid)
         return painted[..., :3], painted[..., 3]
 
-    def _relative(
+    def _decode(
         self, slots: Float[Array, "k d"], frames: Frame, grid: Float[Array, "m 2"]
-    ) -> Float[Array, "k m 2"]:
+    ) -> Float[Array, "k p 4"]:
         relative = self.symmetry.relative(*at_least_float32((frames, grid)))
-        return relative.astype(slots.dtype)
+        return self.decoder(slots, relative.astype(slots.dtype), self.layer_dtype)
 
     @classmethod
     def config_from_dict(cls, fields: dict[str, Any]) -> ISAConfig:

@@ -13,7 +13,6 @@ from jax.sharding import Mesh, PartitionSpec
 from jaxtyping import Array, Float, Int, Key, UInt32
 
 from isa_eqx import ISA
-from isa_eqx.recompute import after, unroll_convolutions
 
 from .config import TrainConfig
 from .data import Images
@@ -133,11 +132,23 @@ def value_and_gradient(
 
     def add(sums: tuple[Array, ISA], part: tuple[Images, Key[Array, " b"]]) -> tuple[Any, None]:
         some, some_keys = part
-        some = after(sums, some)
-        found = of_part(model, some, config, step, keys=some_keys)
+        found = of_part(model, after(sums, some), config, step, keys=some_keys)
         return jax.tree.map(jnp.add, sums, found), None
 
     divided = jax.tree.map(lambda x: x.reshape(parts, -1, *x.shape[1:]), (images, keys))
     nothing = jnp.zeros(()), jax.tree.map(jnp.zeros_like, eqx.filter(model, eqx.is_array))
-    sums, _ = jax.lax.scan(add, nothing, divided, unroll=unroll_convolutions())
+    # In a loop XLA's CPU backend has only its slowest form of a convolution (jax-ml/jax#12868).
+    sums, _ = jax.lax.scan(add, nothing, divided, unroll=jax.default_backend() == "cpu")
     return jax.tree.map(lambda x: x / parts, sums)
+
+
+def after(first: Any, tree: Tree) -> Tree:
+    """Return a tree of arrays that XLA cannot have before the floating arrays of the first tree.
+
+    Without a loop it would compute all parts of a batch at once, and hold what they hold together.
+    It drops `jax.lax.optimization_barrier` before it orders a program, but keeps this: a zero that
+    is made of a number of each.
+    """
+    numbers = [jnp.abs(leaf.ravel()[0]).astype(jnp.float32) for leaf in jax.tree.leaves(first)]
+    zero = jnp.minimum(sum(numbers, jnp.zeros(())), 0)
+    return jax.tree.map(lambda x: x + zero.astype(x.dtype), tree)

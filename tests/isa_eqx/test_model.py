@@ -203,7 +203,7 @@ def test_a_config_that_is_none_is_refused(fields, message):
 @pytest.mark.parametrize("axes", [None, (None, 0, 0), (0, 0, 0)], ids=["one", "images", "seeds"])
 @pytest.mark.parametrize("kind", ["isa-t", "isa-tsr"])
 def test_a_decoder_that_recomputes_paints_the_same_with_the_same_slopes(kind, axes):
-    """Also of a batch of images, and of several models."""
+    """Also of a batch of images, and of several models; of each, and of their sum."""
     model = filled(ISAConfig(**MODELS[kind]))
     arrays, rest = eqx.partition(model, eqx.is_array)
     inputs = [arrays, model.initial_slots, model.symmetry.initial(3, jnp.float32, key=KEY)]
@@ -212,14 +212,20 @@ def test_a_decoder_that_recomputes_paints_the_same_with_the_same_slopes(kind, ax
             inputs[place] = jax.tree.map(lambda x: jnp.stack([x, x * 0.9]), inputs[place])
 
     @functools.partial(jax.jit, static_argnums=1)
-    @jax.value_and_grad
-    def loss(inputs, recompute):
+    def slopes(inputs, recompute):
         def painted(arrays, slots, frames):
             decoded = eqx.combine(arrays, rest).decode(slots, frames, recompute=recompute)
             return jnp.sin(decoded.mask_logits).sum() + jnp.sin(decoded.slot_reconstructions).sum()
 
-        return jnp.sum((jax.vmap(painted, in_axes=axes) if axes else painted)(*inputs))
+        every, of_one = (0, 1, 2), jax.value_and_grad(painted, (0, 1, 2))
+        if axes is None:
+            return of_one(*inputs)
+        together = jax.vmap(painted, in_axes=axes)
+        return (
+            jax.grad(lambda *inputs: together(*inputs).sum(), every)(*inputs),
+            jax.vmap(of_one, in_axes=axes)(*inputs),
+        )
 
-    ours, wanted = (loss(inputs, recompute) for recompute in (True, False))
+    ours, wanted = (slopes(inputs, recompute) for recompute in (True, False))
     for one, other in zip(jax.tree.leaves(ours), jax.tree.leaves(wanted), strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-4)
