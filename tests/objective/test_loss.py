@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 
-from isa_eqx import VARIANTS, ISAConfig, coordinates, published
+from isa_eqx import ISA, VARIANTS, ISAConfig, coordinates, published
 from isa_eqx.architectures import ARCHITECTURES
 from training.data import load
 from training.objective.loss import loss
@@ -173,9 +173,7 @@ def test_the_owner_is_found_in_every_variant(variant, image):
 @pytest.mark.parametrize("name", ARCHITECTURES)
 def test_a_feature_map_has_the_size_that_its_configuration_says(name):
     config: ISAConfig = published(name)
-    model = eqx.filter_eval_shape(
-        lambda: initial_state(dataclasses.replace(WHOLE, model=config)).model
-    )
+    model = eqx.filter_eval_shape(ISA, config, key=jr.key(0))
     image = jax.ShapeDtypeStruct((*config.image_size, 3), jnp.float32)
     features, _ = eqx.filter_eval_shape(lambda m, i: m.encoder(i), model, image)
     assert features.shape[0] == np.prod(config.feature_size)
