@@ -82,11 +82,12 @@ def check_machine(arguments: Arguments) -> Mesh:
 def train_planned(arguments: Arguments, planned: Sequence[Plan], mesh: Mesh) -> None:
     """Train and report the runs that are not over, and sum up those of several seeds."""
     plans = to_train(planned, arguments.alone)
-    validation = begin(lambda: load_validation(planned[0].config))  # before weights are compiled
+    # Scenes are loaded while weights are compiled.
+    validation = begin(lambda: load_validation(plans[0].config)) if plans else None
     states, seconds = first_states(plans)
     with exit_if_one_is_lost(f"Then continue, on every host:\n  {resume_command()}"):
         try:
-            if plans:
+            if validation is not None:
                 train_and_report(arguments, plans, states, seconds, mesh, validation)
             if not arguments.alone:
                 scores = {one.config.seed: scores_of(one.folder) for one in planned}

@@ -33,6 +33,7 @@ class Hosts:
         _, port, true_token = self.told.split()
         line = socket.create_connection(("localhost", int(port)))
         line.sendall(f"{token or true_token} 1\n".encode())
+        assert line.recv(10) == (b"" if token else b"hello\n")
         return line
 
 
@@ -49,16 +50,25 @@ def test_a_host_that_ends_is_noticed(hosts):
     assert hosts.losses == ["the process of host 1 has ended"]
 
 
-def test_host_0_is_missed_by_the_others(hosts):
+@pytest.mark.parametrize("answer", ["hello\n", "HTTP/1.1 400\n"])
+def test_host_0_is_missed_by_the_others(hosts, answer):
+    """But not what answers there in its place."""
+
+    def answered():
+        line, _ = server.accept()
+        assert line.makefile().readline() == "token 1\n"
+        line.sendall(answer.encode())
+        with contextlib.suppress(OSError):  # where the other has left
+            line.shutdown(socket.SHUT_RDWR)
+        line.close()
+
     with socket.create_server(("localhost", 0)) as server:
         hosts.told = f"localhost {server.getsockname()[1]} token"
+        for _ in range(2):  # as both names are this machine's
+            threading.Thread(target=answered, daemon=True).start()
         with hosts.host(1):
-            line, _ = server.accept()
-            assert line.makefile().readline() == "token 1\n"
-            line.shutdown(socket.SHUT_RDWR)
-            assert hosts.noticed.wait(10)
-            line.close()
-    assert hosts.losses == ["the process of host 0 has ended"]
+            assert hosts.noticed.wait(3 if answer == "hello\n" else 0.3) == (answer == "hello\n")
+    assert hosts.losses == ["the process of host 0 has ended"] * (answer == "hello\n")
 
 
 @pytest.mark.parametrize("first", [0, 1])

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 PATIENCE = 10.0  # seconds, for a connection and its first line
-BYE = "bye\n"
+HELLO, BYE = "hello\n", "bye\n"
 
 
 @contextlib.contextmanager
@@ -37,9 +37,8 @@ def watch_hosts(
         else:
             name, port, token = tell_text("").split()
             watch = _Watch(token, lost)
-            if line := _connect((name, "localhost"), int(port)):
-                stack.enter_context(line)
-                line.sendall(f"{token} {host}\n".encode())
+            if line := _connect((name, "localhost"), int(port), f"{token} {host}\n"):
+                watch.lines.append(stack.enter_context(line))
                 _in_thread(watch.follow, line, 0)
         try:
             yield
@@ -75,15 +74,20 @@ class _Watch:
             line.settimeout(PATIENCE)
             token, _, number = _read_line(line).rpartition(" ")
             if secrets.compare_digest(token.encode(), self.token.encode()):
+                self.lines.append(line)  # so that it is told, if this host leaves right now
+                line.sendall(HELLO.encode())
                 self.follow(line, int(number))
 
     def follow(self, line: socket.socket, host: int) -> None:
-        """Wait until the host says that it leaves the block, or its connection ends."""
-        line.settimeout(None)
-        self.lines.append(line)
-        said = ""
-        with contextlib.suppress(OSError):
+        """Wait until the host says that it leaves the block, or its connection ends.
+
+        One that the network breaks says nothing of the process; JAX notices what that means.
+        """
+        try:
+            line.settimeout(None)
             said = _read_line(line)
+        except OSError:
+            return
         if said != BYE and not self.over.is_set():
             self.lost(f"the process of host {host} has ended")
 
@@ -106,11 +110,15 @@ def _server() -> socket.socket:
     return socket.create_server(("", 0), family=family, dualstack_ipv6=both)
 
 
-def _connect(names: tuple[str, ...], port: int) -> socket.socket | None:
-    """Connect to the first of these names that can be reached."""
+def _connect(names: tuple[str, ...], port: int, who: str) -> socket.socket | None:
+    """Connect to the first of these names where host 0 answers to this line."""
     for name in names:
         with contextlib.suppress(OSError):
-            return socket.create_connection((name, port), timeout=PATIENCE)
+            line = socket.create_connection((name, port), timeout=PATIENCE)
+            line.sendall(who.encode())
+            if _read_line(line) == HELLO:
+                return line
+            line.close()
     return None
 
 
