@@ -1,9 +1,8 @@
-"""Convolutions of images with channels last, (height, width, channels).
+"""Layers that convolve images with channels last, (height, width, channels).
 
 Their weights lie as in `equinox.nn.Conv2d`, (outputs, inputs, height, width); that has channels
 first. XLA's CPU backend would turn its images around and back at every layer, and in a loop it
-convolves them some hundred times slower (jax-ml/jax#12868), which with channels last is true of
-their gradients alone.
+convolves them some hundred times slower (jax-ml/jax#12868).
 """
 
 import equinox as eqx
@@ -12,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
+from .convolve import convolve
 from .layers import lecun_normal
 
 KERNEL = 5
@@ -39,7 +39,7 @@ class Conv(eqx.Module):
         self.stride = stride
 
     def __call__(self, x: Float[Array, "h w i"]) -> Float[Array, "y x o"]:
-        y = _convolve(x, self.weight.transpose(2, 3, 1, 0), self.stride)
+        y = convolve(x, self.weight.transpose(2, 3, 1, 0), self.stride)
         return y if self.bias is None else y + self.bias.reshape(1, 1, -1)
 
 
@@ -67,17 +67,9 @@ class UpConv(eqx.Module):
         taps = _taps(self.stride)
         padded = jnp.pad(self.weight, ((0, 0), (0, 0), (0, 1), (0, 1)))
         kernels = padded[:, :, taps[:, :, None, None], taps].transpose(3, 5, 1, 2, 4, 0)
-        y = _convolve(x, kernels.reshape(*kernels.shape[:2], inputs, -1))
+        y = convolve(x, kernels.reshape(*kernels.shape[:2], inputs, -1))
         y = y.reshape(height, width, self.stride, self.stride, outputs).swapaxes(1, 2)
         return y.reshape(height * self.stride, -1, outputs) + self.bias.reshape(1, 1, -1)
-
-
-def _convolve(
-    x: Float[Array, "h w i"], kernels: Float[Array, "a b i o"], stride: int = 1
-) -> Float[Array, "y x o"]:
-    strides, layout = (stride, stride), ("NHWC", "HWIO", "NHWC")
-    y = jax.lax.conv_general_dilated(x[None], kernels, strides, "SAME", dimension_numbers=layout)
-    return y[0]
 
 
 def _taps(stride: int) -> np.ndarray:

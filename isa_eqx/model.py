@@ -29,8 +29,8 @@ class ISA(AbstractPretrained):
 
     It takes one image; for a batch use `jax.vmap`. It computes in the precision of its weights and
     image, unless its config says `bfloat16`; attention and frames are in float32 if weights have
-    16 bits. Differentiate it in reverse mode, by `jax.grad` or
-    `jax.vjp`: the invariant variants have no forward-mode derivative.
+    16 bits. Differentiate it in reverse mode, by `jax.grad` or `jax.vjp`: the invariant variants,
+    and on a CPU convolutions, have no forward-mode derivative.
     """
 
     model_type: ClassVar[str] = "isa"
