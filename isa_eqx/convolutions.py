@@ -6,7 +6,6 @@ convolves them some hundred times slower (jax-ml/jax#12868).
 """
 
 import equinox as eqx
-import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray

@@ -2,7 +2,8 @@
 
 XLA's CPU backend takes that gradient for a convolution whose kernels are as large as the image, at
 a half to a fifth of the speed of a matrix product, and in a loop some hundred times slower still
-(jax-ml/jax#12868). Here it is a product, of patches of the image and slopes.
+(jax-ml/jax#12868). Here it is a product, of patches of the image and slopes. Measured for one core,
+GFLOP/s, 5×5 kernels of 64 to 64 channels: 57 for 22 at 128 × 128, 44 for 32 at 32 × 32.
 """
 
 import jax
@@ -17,9 +18,11 @@ _PIXELS = 256  # whose patches of 5×5 pixels and 64 channels, 1.6 MB, a core's 
 def convolve(
     x: Float[Array, "h w i"], kernels: Float[Array, "a b i o"], stride: int = 1
 ) -> Float[Array, "y x o"]:
-    """Convolve with SAME padding. On a CPU it has no forward-mode derivative."""
-    is_centred = all(size % 2 for size in kernels.shape[:2])
-    if stride == 1 and is_centred and jax.default_backend() == "cpu":
+    """Convolve with SAME padding. On a CPU a large image has no forward-mode derivative."""
+    height, width, _ = x.shape
+    is_large = height * width >= _PIXELS  # small ones would gain nothing
+    is_centred = stride == 1 and all(size % 2 for size in kernels.shape[:2])
+    if is_large and is_centred and jax.default_backend() == "cpu":
         return _with_patches(x, kernels)
     return _by_xla(x, kernels, stride)
 
