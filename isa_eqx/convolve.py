@@ -50,10 +50,11 @@ def _forward(
 
 def _backward(saved: tuple[Array, Array], slopes: Float[Array, "h w o"]) -> tuple[Array, Array]:
     x, kernels = saved
+    tall, wide, *_ = kernels.shape
     by_image = _by_xla(slopes, kernels[::-1, ::-1].swapaxes(2, 3))
     # Image after image: the patches of several would not fit the cache.
     by_kernels = jax.custom_batching.sequential_vmap(
-        lambda x, slopes: correlate(x, slopes, kernels.shape[:2])
+        lambda x, slopes: correlate(x, slopes, (tall, wide))
     )
     return by_image, by_kernels(x, slopes).astype(kernels.dtype)
 
