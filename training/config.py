@@ -47,7 +47,7 @@ class TrainConfig:
         gradient_scale: Factor of the gradient from one round of attention to the round before
             (isa_eqx/attention.py); 1 as published.
         recompute: Whether the decoder keeps the activations of one slot at a time and computes them
-            again in the backward pass: a tenth of the memory. False is some tenth faster.
+            again in the backward pass: a tenth of the memory, for a third more work.
         mixing: Weight per pixel of the term against colours mixed from several slots
             (training/objective/terms.py); 0 as published.
         shading: Weight per pixel of the term against slots of several colours
