@@ -50,6 +50,6 @@ def sample_pixels(
     cumulative = jnp.cumsum(probability)
     strata = jnp.arange(count, dtype=probability.dtype)
     places = (strata + jr.uniform(key, (count,), probability.dtype)) / count * cumulative[-1]
-    chosen = jnp.searchsorted(cumulative, places, side="right", method="compare_all")
+    chosen = jnp.searchsorted(cumulative, places, side="right")
     chosen = jnp.minimum(chosen, len(probability) - 1)  # rounding may reach the very end
     return chosen, 1 / (count * probability[chosen])
