@@ -82,7 +82,7 @@ class RelativeProjections(Projections):
         square = self.gram[0, 0] * y * y + 2 * self.gram[0, 1] * y * x + self.gram[1, 1] * x * x
         variance = self.square[None] + linear + square
         spread = jnp.sqrt(jnp.maximum(variance, 0) + NORM_EPSILON)
-        return _Hidden(self.offset, jnp.stack([y, x, spread], axis=-1), self.slopes), 1 / spread
+        return _Hidden(self.offset, jnp.stack([y, x, spread], axis=1), self.slopes), 1 / spread
 
 
 class _Hidden(eqx.Module):
@@ -95,12 +95,12 @@ class _Hidden(eqx.Module):
     """
 
     offset: Float[Array, "n m"]
-    moves: Float[Array, "k n 3"]
+    moves: Float[Array, "k 3 n"]
     slopes: Float[Array, "3 m"]
 
-    def of(self, moves: Float[Array, "n 3"]) -> Float[Array, "n m"]:
+    def of(self, moves: Float[Array, "3 n"]) -> Float[Array, "n m"]:
         """Return h of one slot. It is a sum, no matrix product: that fuses with the relu."""
-        moved = sum(moves[:, i, None] * self.slopes[None, i] for i in range(3))
+        moved = sum(moves[i, :, None] * self.slopes[i, None] for i in range(3))
         return jax.nn.relu(self.offset + moved)
 
 
@@ -129,11 +129,10 @@ def _gradients(
         weights, queries, moves = one
         h = hidden.of(moves)
         by_h = jnp.where(h > 0, weights[:, None] * queries[None], 0)
-        return (offset + by_h, slopes + moves.T @ by_h), (
-            h @ queries,
-            weights @ h,
-            by_h @ hidden.slopes.T,
-        )
+        # By vectors: on a CPU three such products take half as long as one with a thin matrix.
+        by_slopes = jnp.stack([moves[i] @ by_h for i in range(3)])
+        by_moves = jnp.stack([by_h @ hidden.slopes[i] for i in range(3)])
+        return (offset + by_h, slopes + by_slopes), (h @ queries, weights @ h, by_moves)
 
     zeros = jnp.zeros_like(hidden.offset), jnp.zeros_like(hidden.slopes)
     slots = weights, queries, hidden.moves
