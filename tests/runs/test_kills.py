@@ -13,7 +13,7 @@ from training.runs import checkpoint
 
 from ..tiny import SMALL
 
-KILLS, SAVES, EVERY = 20, 4, 4
+KILLS, SAVES, EVERY = 20, 3, 2
 STEPS = (KILLS + 5) * SAVES * EVERY  # more than they come to, however fast the machine is
 LONGEST = 6  # seconds: about twice what it takes to start
 WORDS = [*SMALL, "--steps", str(STEPS), "--eval-every", str(EVERY)]
