@@ -49,7 +49,7 @@ def read(path: Path, model_type: str | None = None) -> tuple[dict[str, Any], str
     `ValueError` if the file is absent or no JSON object, if its `model_type` is another one, or if
     it was written in a newer format than this library reads.
     """
-    record = _object(path)
+    record = read_object(path)
     kind, format_version, writer, saved_as = (record.pop(key, None) for key in _KEYS)
     if kind is None or model_type not in (None, kind):
         wanted = f" of {model_type}" if model_type else ""
@@ -68,7 +68,12 @@ def read(path: Path, model_type: str | None = None) -> tuple[dict[str, Any], str
     return record, saved_as
 
 
-def _object(path: Path) -> dict[str, Any]:
+def read_object(path: Path) -> dict[str, Any]:
+    """Read a JSON object of any writer.
+
+    Raises a `ValueError` if the file is absent, damaged, larger than a configuration can be, or no
+    object.
+    """
     check_is_here(path)
     try:
         if path.stat().st_size > MAX_BYTES:

@@ -1,0 +1,159 @@
+"""DINOv2 as it is on the Hub: `facebook/dinov2-{small,base,large}`, with and without registers."""
+
+import hashlib
+import os
+import re
+import reprlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import equinox as eqx
+import jax
+
+import hub
+from hub import config_file, remote
+
+from ..config import DEEPEST, LARGEST, check_choice
+from .vit import ViT, ViTConfig
+
+CONFIG, WEIGHTS = "config.json", "model.safetensors"
+KINDS = "dinov2", "dinov2_with_registers"
+MAX_BYTES = 4 * 2**30  # of the weights; those of dinov2-large are 1.2 GB
+
+# What the files call the parts of ours. They keep these names, whatever transformers calls them.
+_NAMES = {
+    r"class_token": "embeddings.cls_token",
+    r"mask_token": "embeddings.mask_token",
+    r"positions": "embeddings.position_embeddings",
+    r"registers": "embeddings.register_tokens",
+    r"patches": "embeddings.patch_embeddings.projection.weight",
+    r"patches_bias": "embeddings.patch_embeddings.projection.bias",
+    r"norm\.(\w+)": r"layernorm.\1",
+    r"blocks\.(\d+)\.(norm[12])\.(\w+)": r"encoder.layer.\1.\2.\3",
+    r"blocks\.(\d+)\.(query|key|value)\.(\w+)": r"encoder.layer.\1.attention.attention.\2.\3",
+    r"blocks\.(\d+)\.out\.(\w+)": r"encoder.layer.\1.attention.output.dense.\2",
+    r"blocks\.(\d+)\.scale([12])": r"encoder.layer.\1.layer_scale\2.lambda1",
+    r"blocks\.(\d+)\.(fc[12])\.(\w+)": r"encoder.layer.\1.mlp.\2.\3",
+}
+# What is not read of a configuration must have these values, if it is there.
+_FIXED = {
+    "hidden_act": "gelu",
+    "num_channels": 3,
+    "qkv_bias": True,
+    "use_swiglu_ffn": False,
+}
+
+
+def load(
+    repo_or_folder: str | os.PathLike[str],
+    *,
+    revision: str | None = None,
+    sha256: str | None = None,
+    token: remote.Token = None,
+    cache_dir: str | os.PathLike[str] | None = None,
+    force_download: bool = False,
+    local_files_only: bool = False,
+) -> ViT:
+    """Load a backbone: `load("facebook/dinov2-small")`.
+
+    - `repo_or_folder`, `revision`, `token`, `cache_dir`, `force_download`, `local_files_only`: as
+      of `ISA.from_pretrained`.
+    - `sha256`: of the weights' file, in hexadecimal; another file is refused.
+
+    Only JSON and safetensors are read. Raises a `ValueError` if there is no such backbone, if it is
+    of another family or size than those above, if a file is damaged or another one than asked for,
+    or if its tensors are not those that its configuration accounts for, listing them; a
+    `ConnectionError` if it is not cached and the Hub does not answer.
+    """
+    place = remote.locate(
+        repo_or_folder,
+        revision=revision,
+        token=token,
+        cache_dir=cache_dir,
+        force_download=force_download,
+        local_files_only=local_files_only,
+    )
+    path = place.fetch(CONFIG, config_file.MAX_BYTES)
+    try:
+        config = config_from_hub(config_file.read_object(path))
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
+    weights = place.fetch(WEIGHTS, MAX_BYTES)
+    if sha256 is not None and (found := digest(weights)) != sha256:
+        raise ValueError(
+            f"{weights} is not the backbone that was asked for: its SHA-256 is {found}, not "
+            f"{sha256:.64}."
+        )
+    return fill(config, weights)
+
+
+def config_from_hub(fields: Mapping[str, Any]) -> ViTConfig:
+    """Return the architecture that a `config.json` of the Hub describes.
+
+    Raises a `ValueError` if it is of another family, or of a form that is not built here.
+    """
+    check_choice("model_type of a backbone", fields.get("model_type"), KINDS)
+    for name, value in _FIXED.items():
+        if fields.get(name, value) != value:
+            raise ValueError(f"{name} must be {value}, got {reprlib.repr(fields[name])}.")
+    registers = 4 if fields["model_type"] == "dinov2_with_registers" else 0
+    size, heads, patch = (
+        _number(fields, name) for name in ("hidden_size", "num_attention_heads", "patch_size")
+    )
+    image, ratio = _number(fields, "image_size"), _number(fields, "mlp_ratio", 4)
+    epsilon = fields.get("layer_norm_eps", 1e-6)
+    if type(epsilon) is not float or not 0 < epsilon < 1:
+        raise ValueError(f"layer_norm_eps must lie between 0 and 1, got {reprlib.repr(epsilon)}.")
+    if size % heads or image % patch:
+        raise ValueError(
+            "hidden_size must be a multiple of num_attention_heads, and image_size of patch_size; "
+            f"got {size} of {heads}, and {image} of {patch}."
+        )
+    return ViTConfig(
+        size=size,
+        num_blocks=_number(fields, "num_hidden_layers", largest=DEEPEST),
+        num_heads=heads,
+        mlp_size=size * ratio,
+        patch_size=patch,
+        table_size=image // patch,
+        num_registers=_number(fields, "num_register_tokens", 4) if registers else 0,
+        norm_epsilon=epsilon,
+    )
+
+
+def fill(config: ViTConfig, weights: Path) -> ViT:
+    """Return a backbone with the weights of a file, whose names and shapes are compared first."""
+    skeleton = eqx.filter_eval_shape(ViT, config, key=jax.random.key(0))
+    names = {path: hub_name(path) for path in hub.named_shapes(skeleton)}
+    wanted = {
+        names[path]: jax.ShapeDtypeStruct(shape, "float32")
+        for path, shape in hub.named_shapes(skeleton).items()
+    }
+    arrays = hub.load_tree(wanted, weights, dtype="float32")
+    return hub.fill_tree(skeleton, {path: arrays[name] for path, name in names.items()})
+
+
+def hub_name(path: str) -> str:
+    """Return what the files call an array of a `ViT`, by its path."""
+    for ours, theirs in _NAMES.items():
+        if match := re.fullmatch(ours, path):
+            return match.expand(theirs)
+    raise AssertionError(path)
+
+
+def digest(path: Path) -> str:
+    """Return the SHA-256 of a file, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _number(
+    fields: Mapping[str, Any], name: str, default: int | None = None, largest: int = LARGEST
+) -> int:
+    value = fields.get(name, default)
+    if type(value) is not int or not 0 < value <= largest:
+        raise ValueError(
+            f"{name} must be a whole number from 1 to {largest:,}, got {reprlib.repr(value)}."
+        )
+    return value
