@@ -163,13 +163,13 @@ class AbstractPretrained(eqx.Module):
             local_files_only=local_files_only,
         )
         path = place.fetch(CONFIG, config_file.MAX_BYTES)
-        with _name_file_in_errors(path, place.advice):
+        with name_file_in_errors(path, place.advice):
             fields, saved_as = config_file.read(path, cls.model_type)
             config = cls.config_from_dict(fields)
         skeleton = _skeleton(cls, config)
         numbers = sum(map(math.prod, serialisation.named_shapes(skeleton).values()))
         path = place.fetch(WEIGHTS, serialisation.MAX_HEADER_BYTES + 8 * numbers)
-        with _name_file_in_errors(path, place.advice):
+        with name_file_in_errors(path, place.advice):
             check_fingerprints(saved_as, path)
             return serialisation.load_tree(skeleton, path, dtype=dtype, sharding=sharding)
 
@@ -180,7 +180,7 @@ def _skeleton(cls: type[Model], config: Config) -> Model:
 
 
 @contextlib.contextmanager
-def _name_file_in_errors(path: Path, advice: str) -> Iterator[None]:
+def name_file_in_errors(path: Path, advice: str) -> Iterator[None]:
     """Add the path and the advice to the message of a `ValueError` in the block."""
     try:
         yield

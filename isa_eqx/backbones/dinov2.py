@@ -1,6 +1,7 @@
 """DINOv2 as it is on the Hub: `facebook/dinov2-{small,base,large}`, with and without registers."""
 
 import hashlib
+import math
 import os
 import re
 import reprlib
@@ -12,14 +13,14 @@ import equinox as eqx
 import jax
 
 import hub
-from hub import config_file, remote
+from hub import config_file, remote, serialisation
+from hub.pretrained import name_file_in_errors
 
 from ..config import DEEPEST, LARGEST, check_choice
 from .vit import ViT, ViTConfig
 
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
 KINDS = "dinov2", "dinov2_with_registers"
-MAX_BYTES = 4 * 2**30  # of the weights; those of dinov2-large are 1.2 GB
 
 # What the files call the parts of ours. They keep these names, whatever transformers calls them.
 _NAMES = {
@@ -75,17 +76,17 @@ def load(
         local_files_only=local_files_only,
     )
     path = place.fetch(CONFIG, config_file.MAX_BYTES)
-    try:
-        config = config_from_hub(config_file.read_object(path))
-    except ValueError as error:
-        raise ValueError(f"{path}: {error}") from error
-    weights = place.fetch(WEIGHTS, MAX_BYTES)
-    if sha256 is not None and (found := digest(weights)) != sha256:
-        raise ValueError(
-            f"{weights} is not the backbone that was asked for: its SHA-256 is {found}, not "
-            f"{sha256:.64}."
-        )
-    return fill(config, weights)
+    with name_file_in_errors(path, place.advice):
+        skeleton = make_skeleton(config_from_hub(config_file.read_object(path)))
+    numbers = sum(map(math.prod, hub.named_shapes(skeleton).values()))
+    path = place.fetch(WEIGHTS, serialisation.MAX_HEADER_BYTES + 4 * numbers)
+    with name_file_in_errors(path, place.advice):
+        if sha256 is not None and (found := digest(path)) != sha256:
+            raise ValueError(
+                f"this is not the backbone that was asked for: its SHA-256 is {found}, not "
+                f"{sha256:.64}."
+            )
+        return fill(skeleton, path)
 
 
 def config_from_hub(fields: Mapping[str, Any]) -> ViTConfig:
@@ -122,16 +123,17 @@ def config_from_hub(fields: Mapping[str, Any]) -> ViTConfig:
     )
 
 
-def fill(config: ViTConfig, weights: Path) -> ViT:
-    """Return a backbone with the weights of a file, whose names and shapes are compared first."""
-    skeleton = eqx.filter_eval_shape(ViT, config, key=jax.random.key(0))
-    names = {path: hub_name(path) for path in hub.named_shapes(skeleton)}
-    wanted = {
-        names[path]: jax.ShapeDtypeStruct(shape, "float32")
-        for path, shape in hub.named_shapes(skeleton).items()
-    }
-    arrays = hub.load_tree(wanted, weights, dtype="float32")
-    return hub.fill_tree(skeleton, {path: arrays[name] for path, name in names.items()})
+def make_skeleton(config: ViTConfig) -> ViT:
+    """Return a backbone with shapes in place of arrays."""
+    return eqx.filter_eval_shape(ViT, config, key=jax.random.key(0))
+
+
+def fill(skeleton: ViT, weights: Path) -> ViT:
+    """Return the backbone with the weights of a file, whose names and shapes are compared first."""
+    leaves = serialisation.named_leaves(skeleton)
+    wanted = {hub_name(path): leaf for path, leaf in leaves.items()}
+    arrays: Any = hub.load_tree(wanted, weights, dtype="float32")
+    return hub.fill_tree(skeleton, {path: arrays[hub_name(path)] for path in leaves})
 
 
 def hub_name(path: str) -> str:

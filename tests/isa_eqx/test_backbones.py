@@ -124,6 +124,21 @@ def test_every_array_has_the_name_that_it_has_on_the_hub(folder, registers):
     }
 
 
+def test_it_is_read_from_a_repo_at_its_commit(folder, monkeypatch):
+    repo, files = "someone/backbone", {path.name: path.read_bytes() for path in folder.iterdir()}
+    HUB.clear()
+    HUB.put(repo, files)
+    commit = HUB.repo(repo).refs["main"]
+    HUB.put(repo, {"config.json": b"{}"})
+    with pytest.raises(ValueError, match="Unknown model_type of a backbone None"):
+        backbones.load(repo)
+    vit = backbones.load(f"{repo}@{commit}")
+    assert vit.config == backbones.load(folder).config
+    HUB.clear()
+    again = backbones.load(repo, revision=commit, local_files_only=True)
+    np.testing.assert_array_equal(again.patches, vit.patches)
+
+
 @pytest.mark.skipif(REAL not in os.environ, reason=f"{REAL} names no folder")
 def test_a_real_one_has_the_values_of_onnx_runtime():
     """At 224 × 224, two images; values of an implementation that shares no code with this one."""
