@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 # What people import from: packages whose `__init__` has names of others, and these modules.
 DOORS = (
-    "hub", "hub.mirror", "hub.mirror.sources", "isa_eqx", "isa_eqx.original", "training.data",
+    "hub", "hub.mirror", "hub.mirror.sources", "isa_eqx", "isa_eqx.original", "isa_eqx.backbones", "training.data",
     "training.presets", "training.objective", "training.distributed", "training.evaluation",
     "training.runs", "demo.app",
 )  # fmt: skip
