@@ -21,9 +21,9 @@ ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 # What people import from: packages whose `__init__` has names of others, and these modules.
 DOORS = (
-    "hub", "hub.mirror", "hub.mirror.sources", "isa_eqx", "isa_eqx.original", "isa_eqx.backbones", "training.data",
-    "training.presets", "training.objective", "training.distributed", "training.evaluation",
-    "training.runs", "demo.app",
+    "hub", "hub.mirror", "hub.mirror.sources", "isa_eqx", "isa_eqx.original", "isa_eqx.backbones",
+    "training.data", "training.presets", "training.objective", "training.distributed",
+    "training.evaluation", "training.runs", "demo.app",
 )  # fmt: skip
 MODULES_OF_THEIR_OWN = "isa_eqx.metrics", "hub.remote"
 COMMANDS = [name for name, path in MODULES.items() if '__name__ == "__main__"' in path.read_text()]
