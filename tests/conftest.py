@@ -36,7 +36,6 @@ jax.config.update("jax_numpy_rank_promotion", "raise")
 
 TRAINED = Path(__file__).parents[1] / "models"  # that come with the code
 MAX_MAPS, PROGRAMS = 45_000, 20  # of a worker, which looks after so many programs
-WORTH_KEEPING = 0.2  # seconds that it took to compile
 
 # The Hub of all tests and of the processes they start is on this machine. Its client reads these
 # once, when it is imported, so they are set before.
@@ -83,16 +82,7 @@ if "XLA_FLAGS" not in os.environ:
 is_quick = os.environ.get("XLA_FLAGS") == QUICK
 AS_FOR_USERS = {"xla_cpu_use_fusion_emitters": True} if is_quick and "CI" in os.environ else {}
 jax.config.update("jax_disable_most_optimizations", True)
-
-# What one process compiles, of workers and of those that tests start, the others read.
-COMPILED = "JAX_COMPILATION_CACHE_DIR"
-if "PYTEST_XDIST_WORKER" not in os.environ:
-    os.environ[COMPILED] = tempfile.mkdtemp(prefix="isa-eqx-compiled-")
-    atexit.register(shutil.rmtree, os.environ[COMPILED], ignore_errors=True)
-    os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = f"{WORTH_KEEPING}"
-    os.environ["JAX_DISABLE_MOST_OPTIMIZATIONS"] = "true"
-jax.config.update("jax_compilation_cache_dir", os.environ[COMPILED])
-jax.config.update("jax_persistent_cache_min_compile_time_secs", WORTH_KEEPING)
+os.environ["JAX_DISABLE_MOST_OPTIMIZATIONS"] = "true"  # of processes that tests start
 
 # The same examples every time, so that a test that fails blames the change: a hundred of every law
 # in CI, thirty on one's own machine. To look for others: `--hypothesis-profile thorough`. No

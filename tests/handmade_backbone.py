@@ -111,7 +111,9 @@ def tokens(registers: int, image: np.ndarray, resizing: str, normalised: bool) -
     for i in range(BLOCKS):
         layer = f"encoder.layer.{i}"
         y = norm(x, of, f"{layer}.norm1")
-        q, k, v = (linear(y, of, f"{layer}.attention.attention.{n}") for n in KINDS)
+        q, k, v = (
+            linear(y, of, f"{layer}.attention.attention.{n}") for n in ("query", "key", "value")
+        )
         heads = []
         for head in range(HEADS):
             some = slice(head * SIZE // HEADS, (head + 1) * SIZE // HEADS)
@@ -124,9 +126,6 @@ def tokens(registers: int, image: np.ndarray, resizing: str, normalised: bool) -
         y = y * (1 + np.vectorize(math.erf)(y / math.sqrt(2))) / 2
         x = x + of[f"{layer}.layer_scale2.lambda1"] * linear(y, of, f"{layer}.mlp.fc2")
     return norm(x, of, "layernorm") if normalised else x
-
-
-KINDS = "query", "key", "value"
 
 
 def norm(x: np.ndarray, of: dict[str, np.ndarray], name: str) -> np.ndarray:

@@ -98,7 +98,7 @@ def config_from_hub(fields: Mapping[str, Any]) -> ViTConfig:
     for name, value in _FIXED.items():
         if fields.get(name, value) != value:
             raise ValueError(f"{name} must be {value}, got {reprlib.repr(fields[name])}.")
-    registers = 4 if fields["model_type"] == "dinov2_with_registers" else 0
+    has_registers = fields["model_type"] == "dinov2_with_registers"
     size, heads, patch = (
         _number(fields, name) for name in ("hidden_size", "num_attention_heads", "patch_size")
     )
@@ -118,7 +118,7 @@ def config_from_hub(fields: Mapping[str, Any]) -> ViTConfig:
         mlp_size=size * ratio,
         patch_size=patch,
         table_size=image // patch,
-        num_registers=_number(fields, "num_register_tokens", 4) if registers else 0,
+        num_registers=_number(fields, "num_register_tokens", 4) if has_registers else 0,
         norm_epsilon=epsilon,
     )
 

@@ -10,6 +10,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from ..config import check_choice
+
 RESIZINGS = "antialias", "plain"  # as in timm, as in transformers' Dinov2Model
 _A = -0.75  # Keys' parameter in PyTorch without antialiasing; with it, and in JAX, it is -0.5
 
@@ -21,7 +23,10 @@ def resize_positions(
 
     - `resizing`: `antialias` widens the kernel where the table becomes smaller, as timm and
       transformers' `Dinov2WithRegistersModel` do; `plain` does not, as `Dinov2Model`.
+
+    Raises a `ValueError` for another `resizing`.
     """
+    check_choice("resizing", resizing, RESIZINGS)
     if table.shape[:2] == (height, width):
         return table
     if resizing == "antialias":

@@ -59,9 +59,8 @@ class ViT(eqx.Module):
         - `dtype`: precision of the products in blocks; their sums, softmax, normalisation and the
           table stay in that of the weights.
         """
-        return self.tokens(image, resizing=resizing, dtype=dtype, normalised=normalised)[
-            1 + self.config.num_registers :
-        ]
+        tokens = self.tokens(image, normalised=normalised, resizing=resizing, dtype=dtype)
+        return tokens[1 + self.config.num_registers :]
 
     def tokens(
         self,
@@ -71,7 +70,7 @@ class ViT(eqx.Module):
         resizing: str = "antialias",
         dtype: DTypeLike | None = None,
     ) -> Float[Array, "t d"]:
-        """Return the vectors of the class token, of the registers, then of the patches."""
+        """Return the vectors of the class token, the registers and the patches; see `__call__`."""
         x = self.embed(image, resizing)
         for block in self.blocks:
             x = block(x, dtype)
@@ -81,7 +80,8 @@ class ViT(eqx.Module):
         """Return the tokens before the first block."""
         height, width = self.grid_size(*image.shape[:2])
         patch, side = self.config.patch_size, self.config.table_size
-        x = (image - jnp.asarray(MEAN)[None, None]) / jnp.asarray(DEVIATION)[None, None]
+        mean, deviation = jnp.asarray([MEAN, DEVIATION], image.dtype)
+        x = (image - mean[None, None]) / deviation[None, None]
         x = x.reshape(height, patch, width, patch, 3).transpose(0, 2, 4, 1, 3)
         x = x.reshape(height * width, -1) @ self.patches.reshape(self.config.size, -1).T
         first, table = self.positions[0, :1], self.positions[0, 1:].reshape(side, side, -1)

@@ -3,7 +3,6 @@
 import dataclasses
 import itertools
 import json
-import os
 import socket
 import subprocess
 import sys
@@ -44,11 +43,9 @@ def of_hosts(tetrominoes, tmp_path_factory):
 
 def printed(*programs):
     """What `tests.many_devices` prints with each of these arguments, at the same time."""
-    quiet = os.environ | {"JAX_DISABLE_MOST_OPTIMIZATIONS": "true"}
     started = [
         subprocess.Popen(
             [sys.executable, "-m", "tests.many_devices", *words],
-            env=quiet,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
         )

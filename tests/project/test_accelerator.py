@@ -231,6 +231,7 @@ def test_a_trial_measures_everything(tmp_path):
     accelerator.main(accelerator.Options(tmp_path / "new", minutes=30, trial=True))
     text = (tmp_path / "new" / "table.md").read_text()
     assert not re.search("failed|not run|not measured", text)
+    assert not re.search(r"^\| \S.*\| +\|", text, re.M)  # no cell is empty
     values = json.loads((tmp_path / "new" / "table.json").read_text())["sections"]
     assert len(values) == 8 and all(rows and all(rows.values()) for rows in values.values())
     cells = [cell for rows in values.values() for row in rows.values() for cell in row.values()]

@@ -13,7 +13,7 @@ from training.runs import checkpoint
 
 from ..tiny import SMALL
 
-KILLS, SAVES, EVERY = 20, 3, 2
+KILLS, SAVES, EVERY = 20, 4, 4
 STEPS = (KILLS + 5) * SAVES * EVERY  # more than they come to, however fast the machine is
 LONGEST = 6  # seconds: about twice what it takes to start
 WORDS = [*SMALL, "--steps", str(STEPS), "--eval-every", str(EVERY)]
@@ -25,7 +25,6 @@ def start(tmp_path):
     environment = os.environ | {
         "JAX_COMPILATION_CACHE_DIR": str(tmp_path / "compiled"),
         "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
-        "JAX_DISABLE_MOST_OPTIMIZATIONS": "true",
     }
     pipes = dict(stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
 

@@ -46,10 +46,9 @@ PUSHED = ("--push-to-hub", "stranger/early")
 
 @pytest.fixture(scope="module")
 def environment(tmp_path_factory):
-    """One compilation for all the processes, and a quick one: the model is small."""
+    """One compilation for all the processes."""
     cache = str(tmp_path_factory.mktemp("compiled"))
     return os.environ | {
-        "JAX_DISABLE_MOST_OPTIMIZATIONS": "true",
         "JAX_COMPILATION_CACHE_DIR": cache,
         "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
         "HF_TOKEN": OWNER,
