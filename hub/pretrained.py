@@ -54,6 +54,27 @@ class AbstractPretrained(eqx.Module):
     def card(self, name: str) -> str:
         """Return a model card; `name` is the folder or repo that the model is loaded from."""
 
+    def saved_part(self: Model) -> Model:
+        """Return the part of the model that is saved: all, unless a subclass takes some of it from
+        elsewhere.
+        """
+        return self
+
+    def completed(
+        self: Model,
+        *,
+        token: remote.Token = None,
+        cache_dir: str | os.PathLike[str] | None = None,
+        force_download: bool = False,
+        local_files_only: bool = False,
+        sharding: Sharding | None = None,
+    ) -> Model:
+        """Return a loaded model with what it takes from elsewhere: nothing, unless a subclass does.
+
+        Arguments and errors: as of `from_pretrained`.
+        """
+        return self
+
     def save_pretrained(self, folder: str | os.PathLike[str]) -> None:
         """Write the model into a folder, which is made if absent.
 
@@ -65,7 +86,7 @@ class AbstractPretrained(eqx.Module):
         self._check_whole()
         card = None if (folder / CARD).exists() else _encode(self.card(str(folder)))
         serialisation.save_tree(
-            self, folder / WEIGHTS, {"fingerprint": config_file.fingerprint(fields)}
+            self.saved_part(), folder / WEIGHTS, {"fingerprint": config_file.fingerprint(fields)}
         )
         config_file.write(folder / CONFIG, self.model_type, fields)
         if card is not None:
@@ -76,7 +97,7 @@ class AbstractPretrained(eqx.Module):
         """Raise a `ValueError` unless `from_pretrained` could rebuild this model."""
         skeleton = _skeleton(type(self), self.config)
         try:
-            serialisation.check_fit(skeleton, serialisation.named_leaves(self))
+            serialisation.check_fit(skeleton, serialisation.named_leaves(self.saved_part()))
         except ValueError as error:
             raise ValueError(
                 f"nothing was saved, as this is not the model that its config describes: {error} "
@@ -154,14 +175,13 @@ class AbstractPretrained(eqx.Module):
         another `OSError` if the cache cannot be written.
         """
         dtype = None if dtype is None else _validate_dtype(dtype)
-        place = remote.locate(
-            repo_or_folder,
-            revision=revision,
+        options: dict[str, Any] = dict(
             token=token,
             cache_dir=cache_dir,
             force_download=force_download,
             local_files_only=local_files_only,
         )
+        place = remote.locate(repo_or_folder, revision=revision, **options)
         path = place.fetch(CONFIG, config_file.MAX_BYTES)
         with name_file_in_errors(path, place.advice):
             fields, saved_as = config_file.read(path, cls.model_type)
@@ -171,7 +191,8 @@ class AbstractPretrained(eqx.Module):
         path = place.fetch(WEIGHTS, serialisation.MAX_HEADER_BYTES + 8 * numbers)
         with name_file_in_errors(path, place.advice):
             check_fingerprints(saved_as, path)
-            return serialisation.load_tree(skeleton, path, dtype=dtype, sharding=sharding)
+            model = serialisation.load_tree(skeleton, path, dtype=dtype, sharding=sharding)
+        return model.completed(sharding=sharding, **options)
 
 
 def _skeleton(cls: type[Model], config: Config) -> Model:

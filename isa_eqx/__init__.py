@@ -17,13 +17,19 @@ with install_import_hook("isa_eqx", "beartype.beartype"):
     from . import metrics as metrics
     from . import original as original
     from .architectures import published as published
-    from .config import VARIANTS as VARIANTS
+    from .components import PrincipalComponents as PrincipalComponents
+    from .components import features as features
+    from .components import fit_components as fit_components
     from .config import ISAConfig as ISAConfig
-    from .config import check_choice as check_choice
+    from .config_checks import VARIANTS as VARIANTS
+    from .config_checks import check_choice as check_choice
     from .frames import Frame as Frame
     from .grid import coordinates as coordinates
     from .model import ISA as ISA
+    from .output import Colours as Colours
     from .output import Decoded as Decoded
+    from .output import Features as Features
     from .output import Output as Output
+    from .output import attention_masks as attention_masks
 
 __version__ = version()

@@ -3,7 +3,8 @@
 import dataclasses
 from typing import Any
 
-from .config import VARIANTS, ISAConfig, check_choice
+from .config import ISAConfig
+from .config_checks import VARIANTS, check_choice
 
 _OBJECTS_ROOM = dict(
     image_size=(64, 64),

@@ -39,15 +39,24 @@ def describe_model(config: ISAConfig) -> str:
     """Return a paragraph that describes the model."""
     height, width = config.image_size
     apart = f"takes an image of {height}×{width} pixels apart into {config.num_slots} slots, each"
+    painted = "a reconstruction" if config.target == "colours" else "features that it explains"
     if config.variant == "sa":
-        return (
-            f"[Slot Attention](https://arxiv.org/abs/2006.15055) {apart} with a mask and a "
-            "reconstruction."
+        said = (
+            f"[Slot Attention](https://arxiv.org/abs/2006.15055) {apart} with a mask and {painted}."
         )
+    else:
+        said = (
+            f"[Invariant Slot Attention](https://arxiv.org/abs/2302.04973) {apart} with a mask, "
+            f"{painted} and a reference frame: {_FRAMES[config.variant]}. Attention and decoding "
+            "happen in the slot's own frame."
+        )
+    if config.target == "colours":
+        return said
     return (
-        f"[Invariant Slot Attention](https://arxiv.org/abs/2302.04973) {apart} with a mask, a "
-        f"reconstruction and a reference frame: {_FRAMES[config.variant]}. Attention and decoding "
-        "happen in the slot's own frame."
+        f"{said} Slots explain not colours, but features of a frozen backbone (as in "
+        f"[DINOSAUR](https://arxiv.org/abs/2209.14860)), `{config.backbone}`, of "
+        f"{config.patch_size}×{config.patch_size} pixels each. It is not part of this model: it is "
+        "fetched when the model is loaded, and is under its own licence."
     )
 
 
@@ -60,6 +69,9 @@ def usage_section(config: ISAConfig, name: str, dtype: str = "float32") -> str:
     height, width = config.image_size
     cast = "" if dtype == "float32" else f'.astype("{dtype}")'
     key = "" if config.variant == "sa" else ", key=jax.random.key(0)"
+    is_coloured = config.target == "colours"
+    painted = "out.reconstruction" if is_coloured else "out.attention"
+    antialias = str(not is_coloured)  # published models were trained without
     return f"""\
 ## Use it
 
@@ -71,9 +83,9 @@ from isa_eqx import ISA  # of the library {hub.LIBRARY}
 
 {hub.loading_line("ISA", name)}
 pixels = np.asarray(Image.open("scene.png").convert("RGB"), np.float32) / 255
-image = jax.image.resize(pixels, ({height}, {width}, 3), "bilinear", antialias=False){cast}
+image = jax.image.resize(pixels, ({height}, {width}, 3), "bilinear", antialias={antialias}){cast}
 out = model(image{key})
-out.segmentation, out.masks, out.slots, out.frames.position, out.reconstruction
+out.segmentation, out.masks, out.slots, out.frames.position, {painted}
 ```
 """
 

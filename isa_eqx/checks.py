@@ -8,6 +8,8 @@ import numpy as np
 from jax.core import Tracer
 from jaxtyping import Array, DTypeLike, Shaped
 
+from .backbones import ViT
+from .config import ISAConfig
 from .frames import Frame
 
 
@@ -27,6 +29,32 @@ def check_image(image: Shaped[Array, "..."], size: tuple[int, int], dtype: DType
         low, high = float(values.min()), float(values.max())
         if not (low >= 0 and high <= 1):
             raise ValueError(f"{wanted}; got values from {low:g} to {high:g}.")
+
+
+def check_target(target: Shaped[Array, "..."], config: ISAConfig) -> None:
+    """Raise a `ValueError` unless this has the shape of what slots explain."""
+    wanted = (*config.target_size, config.target_channels)
+    if target.shape != wanted:
+        raise ValueError(
+            f"what slots explain, see `target`, has shape {wanted}; got {target.shape}."
+        )
+
+
+def check_backbone(backbone: ViT | None, config: ISAConfig) -> ViT:
+    """Return a backbone. Raises a `ValueError` unless it is of the kind that the config names."""
+    if backbone is None:
+        raise ValueError(
+            f"the backbone of this model, {config.backbone}, is not there: add it by "
+            f"model.with_backbone(isa_eqx.backbones.load({config.backbone!r}))."
+        )
+    wanted = config.backbone_size, config.patch_size
+    got = backbone.config.size, backbone.config.patch_size
+    if got != wanted:
+        raise ValueError(
+            f"the backbone of this model, {config.backbone}, has vectors of {wanted[0]} and "
+            f"patches of {wanted[1]}; got one of {got[0]} and {got[1]}."
+        )
+    return backbone
 
 
 def check_slots(slots: Shaped[Array, "..."], num_slots: int, size: int) -> None:

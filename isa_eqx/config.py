@@ -1,32 +1,18 @@
 """The configuration of an ISA model: one frozen dataclass, which JSON can hold."""
 
 import dataclasses
-import difflib
 import math
 import reprlib
 from typing import Any
 
-GROUPS = 32  # of a ResNet's normalisation
-VARIANTS = ("sa", "isa-t", "isa-ts", "isa-tsr")
-DTYPES = ("float32", "bfloat16")
-# A configuration may come from anyone: one beyond these is a mistake or an attack.
-LARGEST, DEEPEST = 2**14, 2**8  # of any number; of layers or rounds
-_COUNTS = "num_rounds", "encoder_blocks"  # of layers or rounds
+from .config_checks import OF_BACKBONE, check_architecture, check_choice
+
 _KINDS = {
     str: "a string",
     bool: "true or false",
     int: "a whole number",
     tuple: "a list of whole numbers",
 }
-
-
-def check_choice(what: str, name: Any, valid: tuple[str, ...]) -> None:
-    """Raise a `ValueError` that lists the valid names, nearest first, unless `name` is one."""
-    if name not in valid:
-        starts = [candidate for candidate in valid if name and candidate.startswith(str(name))]
-        near = starts or difflib.get_close_matches(str(name), valid, n=1, cutoff=0.3)
-        hint = f" Did you mean {near[0]!r}?" if near else ""
-        raise ValueError(f"Unknown {what} {name!r:.60}; valid ones are {', '.join(valid)}.{hint}")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,6 +42,15 @@ class ISAConfig:
         learnt_grid: Whether frames are estimated on a grid that the encoder has learnt, and not on
             the true one. True in the released ResNets of isa-ts and isa-tsr, which add absolute
             positions to their features and take the last two channels as the grid.
+        target: What slots explain: colours, as published; or features, those of a frozen backbone
+            at every patch of the image (Seitzer et al. 2023, DINOSAUR). The encoder is then an MLP
+            at every patch.
+        backbone: The backbone: a folder, or user/name or user/name@commit of the Hugging Face Hub.
+        backbone_sha256: Of its weights, in hexadecimal; others are refused. '' takes any.
+        backbone_size: Numbers in its vector of a patch.
+        patch_size: Height and width of its patches in pixels.
+        components: Leading principal components of its vectors, which are all that slots see and
+            explain; as many as `backbone_size` for the vectors as they are.
     """
 
     variant: str = "isa-t"
@@ -72,72 +67,41 @@ class ISAConfig:
     dtype: str = "float32"
     relative_values: bool = True
     learnt_grid: bool = False
+    target: str = "colours"
+    backbone: str = ""
+    backbone_sha256: str = ""
+    backbone_size: int = 0
+    patch_size: int = 0
+    components: int = 0
 
     def __post_init__(self) -> None:
-        check_choice("variant", self.variant, VARIANTS)
-        check_choice("dtype", self.dtype, DTYPES)
-        self._check_numbers()
-        self._check_lengths()
-        for switch, used in (("relative_values", True), ("learnt_grid", False)):
-            if self.variant == "sa" and getattr(self, switch) != used:
-                raise ValueError(f"{switch} must be {used} for sa, whose slots have no frames.")
-
-    def _check_numbers(self) -> None:
-        may_be_empty = ("encoder_blocks", "decoder_strides")
-        for field in dataclasses.fields(self):
-            value = getattr(self, field.name)
-            if field.type in (str, bool):
-                continue
-            numbers = value if isinstance(value, tuple) else (value,)
-            valid = all(type(number) is int and 0 < number <= LARGEST for number in numbers)
-            if not valid or not (numbers or field.name in may_be_empty):
-                raise ValueError(
-                    f"{field.name} must be whole numbers from 1 to {LARGEST:,}, got "
-                    f"{reprlib.repr(value)}."
-                )
-            if max(len(numbers), sum(numbers) if field.name in _COUNTS else 0) > DEEPEST:
-                raise ValueError(
-                    f"{field.name} must be at most {DEEPEST} layers or rounds, got "
-                    f"{reprlib.repr(value)}."
-                )
-        if self.encoder_blocks and any(c % GROUPS for c in self.encoder_channels):
-            raise ValueError(
-                f"encoder_channels of a ResNet must be multiples of {GROUPS}, the groups of its "
-                f"normalisation, got {self.encoder_channels}."
-            )
-        if self.learnt_grid and self.encoder_channels[-1] < 3:
-            raise ValueError(
-                "learnt_grid takes two of the last encoder_channels, of which at least one must "
-                f"remain, got {self.encoder_channels}."
-            )
-
-    def _check_lengths(self) -> None:
-        if len(self.image_size) != 2:
-            raise ValueError(f"image_size must be (height, width), got {self.image_size!r}.")
-        for name in ("encoder_strides", "encoder_blocks", "decoder_strides"):
-            channels = f"{name.partition('_')[0]}_channels"
-            wanted, got = len(getattr(self, channels)), len(getattr(self, name))
-            if got != wanted and (got or name == "encoder_strides"):
-                raise ValueError(
-                    f"{channels} and {name} must have one entry per layer, got {wanted} and {got}."
-                )
-        larger = math.prod(self.decoder_strides)
-        if any(size % larger for size in self.image_size):
-            raise ValueError(
-                f"image_size must be a multiple of {larger}, the product of decoder_strides, "
-                f"got {self.image_size}."
-            )
+        check_architecture(self)
 
     @property
     def feature_size(self) -> tuple[int, int]:
         """Height and width of the encoder's feature map, and of attention maps."""
-        smaller = math.prod(self.encoder_strides)
+        smaller = self.patch_size or math.prod(self.encoder_strides)
         height, width = self.image_size
         return -(-height // smaller), -(-width // smaller)
 
+    @property
+    def target_size(self) -> tuple[int, int]:
+        """Height and width of what slots explain: in pixels, or in patches."""
+        return self.image_size if self.target == "colours" else self.feature_size
+
+    @property
+    def target_channels(self) -> int:
+        """Numbers that slots explain at each pixel or patch."""
+        return 3 if self.target == "colours" else self.components
+
     def to_dict(self) -> dict[str, Any]:
-        """Return the fields as JSON types; `from_dict` is the inverse."""
-        return dataclasses.asdict(self)
+        """Return the fields as JSON types; `from_dict` is the inverse.
+
+        Those of a backbone are left out where slots explain colours, as if there were none.
+        """
+        fields = dataclasses.asdict(self)
+        absent = ("target", *OF_BACKBONE) if self.target == "colours" else ()
+        return {name: value for name, value in fields.items() if name not in absent}
 
     @classmethod
     def from_dict(cls, fields: dict[str, Any]) -> "ISAConfig":

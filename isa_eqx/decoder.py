@@ -1,4 +1,4 @@
-"""From a slot and its frame to the slot's own image and mask."""
+"""From a slot and its frame to what the slot paints, and its mask."""
 
 import abc
 import math
@@ -11,6 +11,7 @@ from jaxtyping import Array, DTypeLike, Float, PRNGKeyArray
 
 from .config import ISAConfig
 from .convolutions import Conv, UpConv
+from .grid import coordinates, patch_coordinates
 from .layers import cast, dense, linear, weight_and_bias
 
 
@@ -19,8 +20,9 @@ class Decoder(eqx.Module):
 
     A slot is copied to every cell of a grid, where P rel is added, with rel the cell's position in
     the slot's frame (Biza et al. 2023, section 3). A network turns that into a colour and a mask
-    logit for every pixel.
+    logit for every pixel; where slots explain features, into those of a patch.
 
+    - `colour`: the head that paints; it paints features, too.
     - `grid_size`: height and width of the grid.
     - `is_pixelwise`: whether cells are decoded independently, so that any positions can be.
     """
@@ -37,15 +39,21 @@ class Decoder(eqx.Module):
         slots: Float[Array, "k d"],
         relative: Float[Array, "k m 2"],
         dtype: DTypeLike | None = None,
-    ) -> Float[Array, "k p 4"]:
-        """Return colour (3) and mask logit (1) of every slot and pixel, in row-major order.
+    ) -> Float[Array, "k p o"]:
+        """Return what every slot paints at every pixel, and its mask logit, the last number.
+
+        Pixels are in row-major order.
 
         - `relative`: (y, x) of m cells in the frame of each slot.
         - `dtype`: precision that layers compute in; `None` for that of weights and slots.
           Positions are added in the slots' precision, which the result has, too.
         """
 
-    def heads(self, x: Float[Array, "k p c"], dtype: DTypeLike) -> Float[Array, "k p 4"]:
+    def grid(self, dtype: DTypeLike) -> Float[Array, "m 2"]:
+        """Return the (y, x) coordinates of the cells of the grid."""
+        return coordinates(*self.grid_size, dtype)
+
+    def heads(self, x: Float[Array, "k p c"], dtype: DTypeLike) -> Float[Array, "k p o"]:
         """Return both heads of the last layer's outputs, as one layer, with sums in `dtype`."""
         heads = weight_and_bias(self.colour), weight_and_bias(self.alpha)
         weight, bias = (jnp.concatenate(both) for both in zip(*heads, strict=True))
@@ -54,27 +62,36 @@ class Decoder(eqx.Module):
 
 
 class MLPDecoder(Decoder):
-    """The same MLP at every pixel, relu after every layer (Locatello et al. 2020, appendix)."""
+    """The same MLP at every pixel, relu after every layer (Locatello et al. 2020, appendix).
+
+    - `patch_size`: of the backbone whose features are painted at every patch; 0 for colours.
+    """
 
     position: eqx.nn.Linear
     layers: tuple[eqx.nn.Linear, ...]
     alpha: eqx.nn.Linear
     colour: eqx.nn.Linear
     grid_size: tuple[int, int] = eqx.field(static=True)
+    patch_size: int = eqx.field(static=True)
 
     is_pixelwise = True
 
     def __init__(self, config: ISAConfig, *, key: PRNGKeyArray):
         (self.position, self.alpha, self.colour), layers = _make_layers(config, key)
         self.layers = tuple(linear(i, o, key=k) for i, o, k in layers)
-        self.grid_size = config.image_size
+        self.grid_size, self.patch_size = config.target_size, config.patch_size
+
+    def grid(self, dtype: DTypeLike) -> Float[Array, "m 2"]:
+        if not self.patch_size:
+            return super().grid(dtype)
+        return patch_coordinates(*self.grid_size, self.patch_size, dtype)
 
     def __call__(
         self,
         slots: Float[Array, "k d"],
         relative: Float[Array, "k m 2"],
         dtype: DTypeLike | None = None,
-    ) -> Float[Array, "k m 4"]:
+    ) -> Float[Array, "k m o"]:
         # The first layer is affine in slot and rel: no product per slot and pixel.
         first, *others = self.layers
         axes, origin = weight_and_bias(self.position)
@@ -116,7 +133,7 @@ class CNNDecoder(Decoder):
         slots: Float[Array, "k d"],
         relative: Float[Array, "k m 2"],
         dtype: DTypeLike | None = None,
-    ) -> Float[Array, "k p 4"]:
+    ) -> Float[Array, "k p o"]:
         x = slots[:, None] + dense(self.position, relative)
         x = cast(x.reshape(len(x), *self.grid_size, -1), dtype)
         for layer in cast(self.layers, dtype):
@@ -138,7 +155,7 @@ def _make_layers(
     ends = (
         linear(2, config.slot_size, key=position_key),
         linear(sizes[-1], 1, key=alpha_key),
-        linear(sizes[-1], 3, key=colour_key),
+        linear(sizes[-1], config.target_channels, key=colour_key),
     )
     keys = jr.split(layer_key, len(sizes) - 1)
     return ends, list(zip(sizes[:-1], sizes[1:], keys, strict=True))

@@ -25,6 +25,25 @@ def coordinates(height: int, width: int, dtype: DTypeLike = jnp.float32) -> Floa
     return jnp.asarray(np.stack(grid, axis=-1).reshape(-1, 2), dtype)
 
 
+def patch_coordinates(
+    height: int, width: int, patch: int, dtype: DTypeLike = jnp.float32
+) -> Float[Array, "n 2"]:
+    """Return the (y, x) coordinates of the centres of patches, in the units of `coordinates`.
+
+    They are those of the image, however many patches it has: 1 - 1 / height or so at the border.
+
+    - `height`, `width`: patches in the image.
+    - `patch`: height and width of each, in pixels.
+    """
+    grid = np.meshgrid(_centres(height, patch), _centres(width, patch), indexing="ij")
+    return jnp.asarray(np.stack(grid, axis=-1).reshape(-1, 2), dtype)
+
+
+def _centres(count: int, patch: int) -> np.ndarray:
+    pixels = np.arange(count) * patch + (patch - 1) / 2
+    return 2 * pixels / max(count * patch - 1, 1) - 1
+
+
 def _axis(size: int) -> np.ndarray:
     """-1 … 1, rounded as in the grids that are stored with the released weights.
 

@@ -14,7 +14,7 @@ import jax.random as jr
 from jax.nn import initializers
 from jaxtyping import Array, DTypeLike, Float, PRNGKeyArray
 
-from .config import GROUPS
+from .config_checks import GROUPS
 
 NORM_EPSILON = 1e-6
 
@@ -128,17 +128,19 @@ class GroupNorm(eqx.Module):
 
 
 class MLP(eqx.Module):
-    """W₂ relu(W₁ LN(x) + b₁) + b₂, for one vector."""
+    """W₂ relu(W₁ LN(x) + b₁) + b₂, for one vector; by default it keeps its size."""
 
     norm: eqx.nn.LayerNorm
     hidden: eqx.nn.Linear
     out: eqx.nn.Linear
 
-    def __init__(self, size: int, hidden_size: int, *, key: PRNGKeyArray):
+    def __init__(
+        self, size: int, hidden_size: int, out_size: int | None = None, *, key: PRNGKeyArray
+    ):
         hidden_key, out_key = jr.split(key)
         self.norm = layer_norm(size)
         self.hidden = linear(size, hidden_size, key=hidden_key)
-        self.out = linear(hidden_size, size, key=out_key)
+        self.out = linear(hidden_size, out_size or size, key=out_key)
 
-    def __call__(self, x: Float[Array, " d"]) -> Float[Array, " d"]:
+    def __call__(self, x: Float[Array, " i"]) -> Float[Array, " o"]:
         return self.out(jax.nn.relu(self.hidden(self.norm(x))))

@@ -1,5 +1,6 @@
 """Invariant Slot Attention: from an image to slots, their frames, masks and reconstructions."""
 
+import dataclasses
 from typing import Any, ClassVar
 
 import equinox as eqx
@@ -8,29 +9,31 @@ import jax.numpy as jnp
 import jax.random as jr
 from jaxtyping import Array, DTypeLike, Float, PRNGKeyArray, Shaped
 
-from hub import AbstractPretrained
-
 from . import card
 from .attention import SlotAttention
-from .checks import check_frames, check_image, check_slots
+from .backbones import ViT
+from .checks import check_backbone, check_frames, check_image, check_slots, check_target
+from .components import PrincipalComponents, features
 from .config import ISAConfig
 from .decoder import Decoder, make_decoder
 from .encoder import Encoder, make_encoder
 from .frames import Frame
-from .grid import coordinates
+from .frozen import OnBackbone
 from .grid_encoder import GridEncoder
 from .layers import at_least_float32
-from .output import Decoded, Output
+from .output import Colours, Decoded, Features, Output
 from .symmetries import Symmetry, make_symmetry
 
 
-class ISA(AbstractPretrained):
+class ISA(OnBackbone):
     """Invariant Slot Attention (Biza et al. 2023), or plain Slot Attention as its variant `sa`.
 
     It takes one image; for a batch use `jax.vmap`. It computes in the precision of its weights and
     image, unless its config says `bfloat16`; attention and frames are in float32 if weights have
     16 bits. Differentiate it in reverse mode, by `jax.grad` or `jax.vjp`: the invariant variants,
     and on a CPU convolutions, have no forward-mode derivative.
+
+    A model with target features stands on a frozen backbone, see `OnBackbone`.
     """
 
     model_type: ClassVar[str] = "isa"
@@ -39,6 +42,8 @@ class ISA(AbstractPretrained):
     initial_slots: Float[Array, "k d"]
     attention: SlotAttention
     decoder: Decoder
+    components: PrincipalComponents | None
+    backbone: ViT | None
     config: ISAConfig = eqx.field(static=True)
 
     def __init__(self, config: ISAConfig, *, key: PRNGKeyArray):
@@ -53,6 +58,9 @@ class ISA(AbstractPretrained):
         self.initial_slots = jr.normal(slots_key, (config.num_slots, config.slot_size))
         self.attention = SlotAttention(config, kind, key=attention_key)
         self.decoder = make_decoder(config, key=decoder_key)
+        is_projected = config.components < config.backbone_size
+        self.components = PrincipalComponents(config) if is_projected else None
+        self.backbone = None
         self.config = config
 
     @property
@@ -83,15 +91,33 @@ class ISA(AbstractPretrained):
         frames are given, or if the frames are of another number of slots or have scales that are
         not above 0. Values are checked only outside of `jax.jit`, where they are known.
         """
-        slots, frames, attention = self.attend(image, key=key, frames=frames)
+        return self.explain(self.target(image), key=key, frames=frames)
+
+    def target(self, image: Shaped[Array, "..."]) -> Float[Array, "h w i"]:
+        """Return what slots explain of an image: the image itself, or features of its patches.
+
+        Errors: as of `__call__` of an image; a `ValueError` if the model lacks its backbone.
+        """
+        check_image(image, self.config.image_size, self.initial_slots.dtype)
+        if self.config.target == "colours":
+            return image
+        backbone = check_backbone(self.backbone, self.config)
+        return features(image, backbone, self.components, self.layer_dtype)
+
+    def explain(
+        self,
+        target: Float[Array, "h w i"],
+        *,
+        key: PRNGKeyArray | None = None,
+        frames: Frame | None = None,
+    ) -> Output:
+        """Explain what is the `target` of an image, for which no backbone is needed.
+
+        Arguments and errors: as of `__call__`, but for the values of the target.
+        """
+        slots, frames, attention = self.attend_to(target, key=key, frames=frames)
         decoded = self.decode(slots, frames)
-        return Output(
-            mask_logits=decoded.mask_logits,
-            slot_reconstructions=decoded.slot_reconstructions,
-            slots=slots,
-            frames=frames,
-            attention=attention,
-        )
+        return Output(decoded.painted, slots, frames, attention)
 
     def attend(
         self,
@@ -116,24 +142,38 @@ class ISA(AbstractPretrained):
 
         - `gradient_scale`: of the gradient between rounds of attention; see `SlotAttention`.
         """
-        check_image(image, self.config.image_size, self.initial_slots.dtype)
+        target = self.target(image)
+        return self.attend_to(target, key=key, frames=frames, gradient_scale=gradient_scale)
+
+    def attend_to(
+        self,
+        target: Float[Array, "h w i"],
+        *,
+        key: PRNGKeyArray | None = None,
+        frames: Frame | None = None,
+        gradient_scale: float = 1.0,
+    ) -> tuple[Float[Array, "k d"], Frame, Float[Array, "k n"]]:
+        """Return what `attend` does, of what is the `target` of an image."""
+        check_target(target, self.config)
         check_slots(self.initial_slots, self.config.num_slots, self.config.slot_size)
         # Frames have numbers that 16 bits do not: a pixel may be 400 units from a small object.
-        precision = at_least_float32(image).dtype
+        precision = at_least_float32(target).dtype
         if frames is None:
             frames = self.symmetry.initial(self.config.num_slots, precision, key=key)
         check_frames(frames, self.config.num_slots)
         start: Frame = jax.tree.map(lambda x: x.astype(precision), frames)
         attention = at_least_float32(self.attention)
-        features, grid, initial = at_least_float32((*self.encode(image), self.initial_slots))
+        features, grid, initial = at_least_float32((*self.encode(target), self.initial_slots))
         dtype = self.layer_dtype
         slots, found, maps = attention(features, grid, initial, start, dtype, gradient_scale)
-        return slots.astype(image.dtype), found, maps.astype(image.dtype)
+        return slots.astype(target.dtype), found, maps.astype(target.dtype)
 
     def encode(
-        self, image: Float[Array, "h w 3"]
+        self, target: Float[Array, "h w i"]
     ) -> tuple[Float[Array, "n c"], Float[Array, "n 2"]]:
         """Return the features that slots attend to, and their (y, x) coordinates.
+
+        - `target`: of an image; the image itself, where slots explain colours.
 
         Features are vectors, (n, c), one for each cell of the encoder's grid, row by row,
         (*config.feature_size, c) when reshaped. Those of the invariant variants are of the cell's
@@ -141,7 +181,7 @@ class ISA(AbstractPretrained):
         positions added. Coordinates are in grid units, see `coordinates`. The gradient is as of
         `attend`, which checks the image; this does not.
         """
-        features, grid = self.encoder(image, self.layer_dtype)
+        features, grid = self.encoder(target, self.layer_dtype)
         if self.position_embedding is not None:
             features = self.position_embedding(features, grid, self.layer_dtype)
         if self.config.learnt_grid:
@@ -156,8 +196,7 @@ class ISA(AbstractPretrained):
         - `recompute`: decode the slots one after another, and again in the backward pass, which
           then holds the activations of one slot instead of all: less memory, a third more work.
         """
-        height, width = self.config.image_size
-        grid = coordinates(*self.decoder.grid_size, slots.dtype)
+        grid = self.decoder.grid(slots.dtype)
         if recompute:
             one = jax.checkpoint(
                 lambda slot: self._decode(slot[0], slot[1], grid), prevent_cse=False
@@ -165,13 +204,16 @@ class ISA(AbstractPretrained):
             painted = jax.lax.map(one, jax.tree.map(lambda x: x[:, None], (slots, frames)))
         else:
             painted = self._decode(slots, frames, grid)
-        painted = painted.reshape(-1, height, width, 4)
-        return Decoded(mask_logits=painted[..., 3], slot_reconstructions=painted[..., :3])
+        painted = painted.reshape(len(slots), *self.config.target_size, -1)
+        parts = painted[..., :-1], painted[..., -1]
+        if self.config.target == "colours":
+            return Decoded(Colours(*parts))
+        return Decoded(Features(*parts, self.config.image_size))
 
     def decode_at(
         self, slots: Float[Array, "k d"], frames: Frame, grid: Float[Array, "m 2"]
-    ) -> tuple[Float[Array, "k m 3"], Float[Array, "k m"]]:
-        """Return colours and mask logits of the slots at any (y, x) coordinates.
+    ) -> tuple[Float[Array, "k m c"], Float[Array, "k m"]]:
+        """Return colours, or features, and mask logits of the slots at any (y, x) coordinates.
 
         Raises a `ValueError` if the decoder is convolutional: it decodes whole images only.
         """
@@ -181,13 +223,21 @@ class ISA(AbstractPretrained):
                 f"{self.config.decoder_strides}: use decode for the whole image."
             )
         painted = self._decode(slots, frames, grid)
-        return painted[..., :3], painted[..., 3]
+        return painted[..., :-1], painted[..., -1]
 
     def _decode(
         self, slots: Float[Array, "k d"], frames: Frame, grid: Float[Array, "m 2"]
-    ) -> Float[Array, "k p 4"]:
+    ) -> Float[Array, "k p o"]:
         relative = self.symmetry.relative(*at_least_float32((frames, grid)))
         return self.decoder(slots, relative.astype(slots.dtype), self.layer_dtype)
+
+    def with_image_size(self, height: int, width: int) -> "ISA":
+        """Return the model for images of another size, whose slots are the same.
+
+        Frames are in units of the image, so that nothing else changes; features of a larger image
+        give finer masks. Raises a `ValueError` if a model cannot have this size.
+        """
+        return self.with_config(dataclasses.replace(self.config, image_size=(height, width)))
 
     @classmethod
     def config_from_dict(cls, fields: dict[str, Any]) -> ISAConfig:

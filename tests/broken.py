@@ -173,10 +173,10 @@ class NotNormalised(SlotAttention):
 class PositionInFeatures(ISA):
     """Features know where on the image they are."""
 
-    def attend(self, image, **start):
+    def attend_to(self, image, **start):
         grid = coordinates(*self.config.image_size).reshape(image.shape[:2] + (2,))
         lit = image.max(axis=-1, keepdims=True) > 0
-        return super().attend(jnp.where(lit, (image + grid[..., :1] + 1) / 3, 0), **start)
+        return super().attend_to(jnp.where(lit, (image + grid[..., :1] + 1) / 3, 0), **start)
 
 
 class PictureOnTheImagesGrid(ISA):
@@ -220,31 +220,33 @@ class PictureKnowsTheImage(ISA):
 
     def __call__(self, image, **start):
         out = super().__call__(image, **start)
-        return eqx.tree_at(lambda o: o.mask_logits, out, out.mask_logits + image[None, ..., 0])
+        return eqx.tree_at(
+            lambda o: o.painted.mask_logits, out, out.mask_logits + image[None, ..., 0]
+        )
 
 
 class FramesIgnored(ISA):
     """The frames that are given are not the ones that are used."""
 
-    def attend(self, image, **start):
-        return super().attend(image, key=KEY)
+    def attend_to(self, image, **start):
+        return super().attend_to(image, key=KEY)
 
 
 class FramesDrawnWhenTraced(ISA):
     """Frames are drawn once a compilation, by a generator that JAX does not know."""
 
-    def attend(self, image, **start):
+    def attend_to(self, image, **start):
         place = np.random.default_rng().uniform(-1, 1, (3, 2))
         position = jnp.asarray(place, image.dtype)
-        return super().attend(image, frames=dataclasses.replace(identity(3), position=position))
+        return super().attend_to(image, frames=dataclasses.replace(identity(3), position=position))
 
 
 class ImageStandardised(ISA):
     """Images are divided by their contrast, also where there is none."""
 
-    def attend(self, image, **start):
+    def attend_to(self, image, **start):
         low, high = image.min(), image.max()
-        return super().attend((image - low) / (high - low), **start)
+        return super().attend_to((image - low) / (high - low), **start)
 
 
 def plain_rand_index(true, pred, num_true, num_pred, ignore=()):

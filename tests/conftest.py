@@ -24,10 +24,11 @@ from hypothesis import settings
 from PIL import Image
 
 import hub
-from isa_eqx import ISA, VARIANTS, ISAConfig, Output
+from isa_eqx import ISA, VARIANTS, ISAConfig, Output, backbones
 from isa_eqx.attention import SlotAttention
 from isa_eqx.symmetries import SYMMETRIES, Symmetry
 
+from . import handmade_backbone
 from .loopback import LoopbackHub
 from .releases import multi_object, releases
 
@@ -105,6 +106,14 @@ SMALL = dict(
     encoder_strides=(2, 1),
     decoder_channels=(7, 9),
 )
+# The same of features: of 4 × 3 patches.
+FEATURES = SMALL | dict(
+    image_size=(16, 12),
+    encoder_channels=(5,),
+    encoder_strides=(1,),
+    components=6,
+    **handmade_backbone.of_config(),
+)
 # The same with a residual encoder and a convolutional decoder.
 DEEP = SMALL | dict(
     image_size=(16, 12),
@@ -120,6 +129,7 @@ MODELS = {
     "isa-ts": SMALL | dict(variant="isa-ts", relative_values=False),
     "isa-tsr": DEEP | dict(variant="isa-tsr"),
     # Two of its features become the grid: a layer norm of the last three would lose digits.
+    "features": FEATURES | dict(variant="isa-ts"),
     "learnt-grid": SMALL | dict(variant="isa-ts", learnt_grid=True, encoder_channels=(6, 10)),
 }
 
@@ -131,15 +141,17 @@ def randomised(skeleton: eqx.Module) -> Any:
     for name, shape in hub.named_shapes(skeleton).items():
         is_kernel = name.endswith("weight") and len(shape) > 1
         scale = np.prod(shape[1:]) ** -0.5 if is_kernel else 0.3
-        offset = 1 if name.endswith("weight") and not is_kernel else 0
+        is_gain = name.endswith(("weight", "scale")) and not is_kernel
+        offset = 1 if is_gain else 0
         arrays[name] = (offset + draw(scale=scale, size=shape)).astype(np.float32)
     return hub.fill_tree(skeleton, arrays)
 
 
 def filled(config: ISAConfig, kind: type[ISA] = ISA) -> ISA:
-    """A model with random weights."""
+    """A model with random weights, and with its backbone if it has one."""
     model = randomised(eqx.filter_eval_shape(kind, config, key=KEY))
-    return eqx.tree_at(lambda m: m.initial_slots, model, replace_fn=lambda slots: slots / 0.3)
+    model = eqx.tree_at(lambda m: m.initial_slots, model, replace_fn=lambda slots: slots / 0.3)
+    return model.with_backbone(backbones.load(config.backbone)) if config.backbone else model
 
 
 def assert_same(a: ISA, b: ISA) -> None:

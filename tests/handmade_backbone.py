@@ -1,7 +1,11 @@
 """A tiny DINOv2, written as it lies on the Hub, and what it computes, in NumPy with loops."""
 
+import atexit
+import functools
 import json
 import math
+import shutil
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +66,19 @@ def write(folder: Path, registers: int = 0) -> Path:
     (folder / "config.json").write_text(json.dumps(fields(registers)))
     save_file(arrays(registers), folder / "model.safetensors", {"format": "pt"})
     return folder
+
+
+@functools.cache
+def folder() -> Path:
+    """The folder of one without registers, which is there as long as the program is."""
+    home = tempfile.mkdtemp(prefix="isa-eqx-backbone-")
+    atexit.register(shutil.rmtree, home, ignore_errors=True)
+    return write(Path(home) / "tiny")
+
+
+def of_config() -> dict[str, Any]:
+    """What an `ISAConfig` says of it."""
+    return dict(target="features", backbone=str(folder()), backbone_size=SIZE, patch_size=PATCH)
 
 
 def kernel(far: float, a: float) -> float:

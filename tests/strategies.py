@@ -24,6 +24,7 @@ from isa_eqx.symmetries import (
     TranslationScaleRotation,
 )
 
+from . import handmade_backbone
 from .conftest import SMALL
 
 EPSILON = float(np.finfo(np.float32).eps)
@@ -201,6 +202,27 @@ def _layers(longest: int, numbers: st.SearchStrategy[int]) -> st.SearchStrategy[
 
 
 @st.composite
+def _features_fields(draw: st.DrawFn, variant: str) -> dict[str, Any]:
+    """The fields of any `ISAConfig` with target features, small."""
+    sizes = st.integers(1, 7)
+    patch, size = handmade_backbone.PATCH, handmade_backbone.SIZE
+    return dict(
+        variant=variant,
+        image_size=draw(pairs(sizes.map(lambda patches: patches * patch))),
+        num_slots=draw(sizes),
+        slot_size=draw(sizes),
+        num_rounds=draw(sizes),
+        hidden_size=draw(sizes),
+        encoder_channels=draw(sizes.map(lambda channels: (channels,))),
+        encoder_strides=(1,),
+        decoder_channels=draw(_layers(2, sizes)),
+        components=draw(st.integers(1, size)),
+        relative_values=draw(st.booleans()) if variant != "sa" else True,
+        **handmade_backbone.of_config(),
+    )
+
+
+@st.composite
 def config_fields(draw: st.DrawFn) -> dict[str, Any]:
     """The fields of any `ISAConfig`, small: every variant, encoder and decoder."""
     sizes, strides = st.integers(1, 7), st.integers(1, 2)
@@ -209,6 +231,8 @@ def config_fields(draw: st.DrawFn) -> dict[str, Any]:
     layers = draw(_layers(2, sizes))
     upwards = draw(st.sampled_from([(), tuple(draw(strides) for _ in layers)]))
     has_frames = variant != "sa"
+    if draw(st.booleans()):
+        return draw(_features_fields(variant))
     return dict(
         variant=variant,
         image_size=draw(pairs(sizes.map(lambda size: size * math.prod(upwards)))),

@@ -5,5 +5,7 @@ what its files hold (`dinov2`); the transformer itself is written once (`vit`).
 """
 
 from .block import ViTConfig as ViTConfig
-from .dinov2 import load as load
+from .files import Pinned as Pinned
+from .files import load as load
+from .files import pin as pin
 from .vit import ViT as ViT

@@ -1,8 +1,5 @@
 """DINOv2 as it is on the Hub: `facebook/dinov2-{small,base,large}`, with and without registers."""
 
-import hashlib
-import math
-import os
 import re
 import reprlib
 from collections.abc import Mapping
@@ -13,13 +10,11 @@ import equinox as eqx
 import jax
 
 import hub
-from hub import config_file, remote, serialisation
-from hub.pretrained import name_file_in_errors
+from hub import serialisation
 
-from ..config import DEEPEST, LARGEST, check_choice
+from ..config_checks import DEEPEST, LARGEST, check_choice
 from .vit import ViT, ViTConfig
 
-CONFIG, WEIGHTS = "config.json", "model.safetensors"
 KINDS = "dinov2", "dinov2_with_registers"
 
 # What the files call the parts of ours. They keep these names, whatever transformers calls them.
@@ -44,49 +39,6 @@ _FIXED = {
     "qkv_bias": True,
     "use_swiglu_ffn": False,
 }
-
-
-def load(
-    repo_or_folder: str | os.PathLike[str],
-    *,
-    revision: str | None = None,
-    sha256: str | None = None,
-    token: remote.Token = None,
-    cache_dir: str | os.PathLike[str] | None = None,
-    force_download: bool = False,
-    local_files_only: bool = False,
-) -> ViT:
-    """Load a backbone: `load("facebook/dinov2-small")`.
-
-    - `repo_or_folder`, `revision`, `token`, `cache_dir`, `force_download`, `local_files_only`: as
-      of `ISA.from_pretrained`.
-    - `sha256`: of the weights' file, in hexadecimal; another file is refused.
-
-    Only JSON and safetensors are read. Raises a `ValueError` if there is no such backbone, if it is
-    of another family or size than those above, if a file is damaged or another one than asked for,
-    or if its tensors are not those that its configuration accounts for, listing them; a
-    `ConnectionError` if it is not cached and the Hub does not answer.
-    """
-    place = remote.locate(
-        repo_or_folder,
-        revision=revision,
-        token=token,
-        cache_dir=cache_dir,
-        force_download=force_download,
-        local_files_only=local_files_only,
-    )
-    path = place.fetch(CONFIG, config_file.MAX_BYTES)
-    with name_file_in_errors(path, place.advice):
-        skeleton = make_skeleton(config_from_hub(config_file.read_object(path)))
-    numbers = sum(map(math.prod, hub.named_shapes(skeleton).values()))
-    path = place.fetch(WEIGHTS, serialisation.MAX_HEADER_BYTES + 4 * numbers)
-    with name_file_in_errors(path, place.advice):
-        if sha256 is not None and (found := digest(path)) != sha256:
-            raise ValueError(
-                f"this is not the backbone that was asked for: its SHA-256 is {found}, not "
-                f"{sha256:.64}."
-            )
-        return fill(skeleton, path)
 
 
 def config_from_hub(fields: Mapping[str, Any]) -> ViTConfig:
@@ -142,12 +94,6 @@ def hub_name(path: str) -> str:
         if match := re.fullmatch(ours, path):
             return match.expand(theirs)
     raise AssertionError(path)
-
-
-def digest(path: Path) -> str:
-    """Return the SHA-256 of a file, in hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _number(

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from ..config import check_choice
+from ..config_checks import check_choice
 
 RESIZINGS = "antialias", "plain"  # as in timm, as in transformers' Dinov2Model
 _A = -0.75  # Keys' parameter in PyTorch without antialiasing; with it, and in JAX, it is -0.5

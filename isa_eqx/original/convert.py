@@ -14,7 +14,8 @@ from jaxtyping import Array, Float
 import hub
 
 from ..architectures import published
-from ..config import ISAConfig, check_choice
+from ..config import ISAConfig
+from ..config_checks import check_choice
 from ..grid import coordinates
 from ..model import ISA
 from .flax import read_params

@@ -65,5 +65,5 @@ def test_every_pixel_of_the_picture_is_shared_out(small, seed, frames):
     out = explained(small, picture(small, seed), used(frames, small.symmetry))
     assert_shares(out.masks)
     assert_shares(out.attention)
-    painted = np.asarray(out.slot_reconstructions)
-    assert_between(painted.min(axis=0), out.reconstruction, painted.max(axis=0))
+    painted = np.asarray(out.painted.values)
+    assert_between(painted.min(axis=0), out.painted.reconstruction, painted.max(axis=0))

@@ -36,5 +36,5 @@ def test_a_model_survives_a_folder(fields):
 def test_slots_and_frames_are_all_that_is_decoded(small, seed, frames):
     out = explained(small, picture(small, seed), used(frames, small.symmetry))
     again = decoded(small, out.slots, out.frames)
-    wanted = out.mask_logits, out.slot_reconstructions
-    assert_close((again.mask_logits, again.slot_reconstructions), wanted, 16 * EPSILON)
+    wanted = out.mask_logits, out.painted.values
+    assert_close((again.mask_logits, again.painted.values), wanted, 16 * EPSILON)
