@@ -106,7 +106,7 @@ def _set_up_devices(hosts: HostOptions, seeds: str | None) -> None:
 def _chosen(words: Sequence[str]) -> dict[str, Any]:
     """Return the arguments of `preset` that are on the command line: the other defaults are its."""
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-    for name in ("dataset", "variant", "preset", "encoder", "steps"):
+    for name in ("dataset", "variant", "preset", "encoder", "backbone", "steps"):
         parser.add_argument(f"--{name}", nargs="?")
     found, _ = parser.parse_known_args(words)
     chosen = {name: value for name, value in vars(found).items() if value is not None}

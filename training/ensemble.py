@@ -11,7 +11,7 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from jaxtyping import Array, Float
 
 from .config import TrainConfig
-from .data import Images
+from .data import Batch
 from .distributed import replicate, split
 from .step import TrainState, train_step, update
 
@@ -22,7 +22,7 @@ Metrics = Mapping[str, SupportsFloat]
 class Models(Protocol):
     """One or several models in training."""
 
-    def step(self, images: Images) -> list[Metrics]:
+    def step(self, images: Batch) -> list[Metrics]:
         """Train each on a batch, and return its metrics, without waiting for the devices."""
         ...
 
@@ -37,7 +37,7 @@ class Single:
     def __init__(self, state: TrainState, config: TrainConfig, mesh: Mesh):
         self._state, self._config, self._mesh = replicate(state, mesh), config, mesh
 
-    def step(self, images: Images) -> list[Metrics]:
+    def step(self, images: Batch) -> list[Metrics]:
         batch = split(images, self._mesh)
         self._state, measured = train_step(batch, self._state, self._config, self._mesh)
         return [measured]
@@ -77,7 +77,7 @@ class Ensemble:
             stacked = jax.tree.map(lambda *leaves: np.stack(leaves), *group)
             self._groups.append(jax.device_put(stacked, sharding))
 
-    def step(self, images: Images) -> list[Metrics]:
+    def step(self, images: Batch) -> list[Metrics]:
         batch, found = replicate(images, self._mesh), []
         for place, group in enumerate(self._groups):
             self._groups[place], measured = _train_group(
@@ -112,15 +112,15 @@ class _Element:
 
 @eqx.filter_jit(donate="all-except-first")
 def _train_group(
-    images: Images, group: Any, rest: Any, config: TrainConfig, mesh: Mesh
+    images: Batch, group: Any, rest: Any, config: TrainConfig, mesh: Mesh
 ) -> tuple[Any, dict[str, Float[Array, " k"]]]:
     """Return the arrays of the states of models after one batch, and their metrics."""
 
-    def train(images: Images, arrays: Any) -> tuple[Any, dict[str, Float[Array, ""]]]:
+    def train(images: Batch, arrays: Any) -> tuple[Any, dict[str, Float[Array, ""]]]:
         state, measured = update(images, eqx.combine(arrays, rest), config)
         return eqx.filter(state, eqx.is_array), measured
 
-    def train_some(images: Images, some: Any) -> Any:
+    def train_some(images: Batch, some: Any) -> Any:
         if jax.tree.leaves(some)[0].shape[0] > 1:
             return jax.vmap(train, in_axes=(None, 0))(images, some)
         # Without `vmap`, whose convolutions are slower even of one model.

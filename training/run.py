@@ -13,8 +13,13 @@ from hub.common.prefetch import begin
 from hub.common.terminal import resilient_output
 
 from .arguments import parse, resume_command
-from .config import TrainConfig
-from .data import Scenes, describe_data, load, split_name, stream_batches
+from .data import (
+    Scenes,
+    describe_data,
+    load_validation,
+    stream_batches,
+    with_validation_features,
+)
 from .distributed import (
     all_devices,
     exit_if_one_is_lost,
@@ -99,12 +104,6 @@ def train_planned(arguments: Arguments, planned: Sequence[Plan], mesh: Mesh) -> 
             sys.exit(exit_status(signal.SIGINT))
 
 
-def load_validation(config: TrainConfig) -> Scenes:
-    """Load the scenes that a run is scored on."""
-    split, size = split_name(config.subset, "validation"), config.model.image_size
-    return load(config.dataset, split, data=config.data, size=size)
-
-
 def announce(arguments: Arguments, planned: Sequence[Plan], mesh: Mesh) -> None:
     """Print what is trained, on which scenes and devices."""
     config = planned[0].config
@@ -137,7 +136,11 @@ def train_and_report(
         trackers.append(make_tracker(output.tracker, where, config.to_dict(), step))
     runs = open_runs(plans, step, seconds, trackers, arguments.alone)
     models = Single(states[0], config, mesh) if arguments.alone else Ensemble(states, config, mesh)
-    with contextlib.closing(stream_batches(config, step)) as batches:
+    components = states[0].model.components
+    with contextlib.closing(stream_batches(config, step, components)) as batches:
+        if config.model.target == "features":
+            scenes = with_validation_features(validation(), config, components)
+            validation = lambda: scenes  # noqa: E731
         done = train(models, runs, step, mesh, batches, validation, output.eval_every)
     seconds = runs[0].log.seconds
     for run in done:

@@ -15,7 +15,7 @@ from jaxtyping import Array, Float, Int, Key, UInt32
 from isa_eqx import ISA
 
 from .config import TrainConfig
-from .data import Images
+from .data import Batch
 from .objective import batch_loss
 
 Tree = TypeVar("Tree")
@@ -55,7 +55,7 @@ def make_optimiser(config: TrainConfig) -> optax.GradientTransformation:
 
 
 def update(
-    images: Images, state: TrainState, config: TrainConfig, axis: str | None = None
+    images: Batch, state: TrainState, config: TrainConfig, axis: str | None = None
 ) -> tuple[TrainState, dict[str, Float[Array, ""]]]:
     """Return the state after one batch, and metrics: `loss` and `gradient_norm` before clipping.
 
@@ -81,7 +81,7 @@ def update(
 
 @eqx.filter_jit(donate="all-except-first")
 def train_step(
-    images: Images, state: TrainState, config: TrainConfig, mesh: Mesh | None = None
+    images: Batch, state: TrainState, config: TrainConfig, mesh: Mesh | None = None
 ) -> tuple[TrainState, dict[str, Float[Array, ""]]]:
     """Return what `update` does, compiled. The old state is donated: its memory becomes the new's.
 
@@ -93,7 +93,7 @@ def train_step(
         return update(images, state, config)
     arrays, rest = eqx.partition(state, eqx.is_array)
 
-    def of_part(images: Images, arrays: Any) -> tuple[Any, dict[str, Float[Array, ""]]]:
+    def of_part(images: Batch, arrays: Any) -> tuple[Any, dict[str, Float[Array, ""]]]:
         after, measured = update(images, eqx.combine(arrays, rest), config, axis="batch")
         return eqx.filter(after, eqx.is_array), measured
 
@@ -115,7 +115,7 @@ def mean_over_devices(tree: Tree, axis: str) -> Tree:
 
 def value_and_gradient(
     model: ISA,
-    images: Images,
+    images: Batch,
     config: TrainConfig,
     step: Int[Array, ""],
     *,
@@ -130,7 +130,7 @@ def value_and_gradient(
     if parts == 1:
         return of_part(model, images, config, step, keys=keys)
 
-    def add(sums: tuple[Array, ISA], part: tuple[Images, Key[Array, " b"]]) -> tuple[Any, None]:
+    def add(sums: tuple[Array, ISA], part: tuple[Batch, Key[Array, " b"]]) -> tuple[Any, None]:
         some, some_keys = part
         found = of_part(model, after(sums, some), config, step, keys=some_keys)
         return jax.tree.map(jnp.add, sums, found), None

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from training.config import TrainConfig
-from training.data import Images, Resize, load, stream_batches
+from training.data import Batch, Images, Resize, load, stream_batches
 from training.data.drawing import CHUNK
 from training.distributed import all_devices, count_cores
 from training.ensemble import Ensemble, Models, Single
@@ -153,7 +153,7 @@ def log(folder: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
 
 
-def steps_per_second(models: Models, batches: Iterator[Images], seconds: float) -> float:
+def steps_per_second(models: Models, batches: Iterator[Batch], seconds: float) -> float:
     """Take steps of training for so many seconds, at least a few; return how many a second."""
     start, steps, passed = time.perf_counter(), 0, 0.0
     while not steps or passed < seconds:

@@ -8,6 +8,8 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from .terminal import say
+
 # Read once, as reading is writing, for all threads at once.
 _UMASK = os.umask(0)
 os.umask(_UMASK)
@@ -87,6 +89,30 @@ def lock_folder(path: Path) -> Iterator[None]:
             ) from error
         except OSError:
             pass  # a disk without locks
+        yield
+    finally:
+        os.close(descriptor)
+
+
+@contextlib.contextmanager
+def wait_for_folder(path: Path, busy: str) -> Iterator[None]:
+    """Lock a folder against other processes, waiting for one that has locked it.
+
+    - `busy`: what is said before it waits.
+
+    Raises an `OSError` on disks and systems without locks.
+    """
+    try:
+        import fcntl
+    except ModuleNotFoundError as error:
+        raise OSError("this system has no locks on folders") from error
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            say(busy)
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield
     finally:
         os.close(descriptor)

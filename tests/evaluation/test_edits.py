@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from isa_eqx import ISA, VARIANTS, Decoded, Frame, ISAConfig, Output, coordinates
+from isa_eqx import ISA, VARIANTS, Colours, Decoded, Frame, ISAConfig, Output, coordinates
 from isa_eqx.grid import rotation_matrix
 from isa_eqx.symmetries import SYMMETRIES
 from training.evaluation.edits import FOLLOWED, SHIFT, _moved, follow
@@ -40,8 +40,8 @@ def followed(variant, frames, paint):
     """The errors of a model that paints so."""
     model = filled(ISAConfig(**CONFIG | dict(image_size=SIZE, variant=variant)))
     colours, attention = jnp.zeros((SLOTS, *SIZE, 3)), jnp.zeros((SLOTS, SIZE[0] * SIZE[1]))
-    out = Output(paint(frames), colours, jnp.zeros((SLOTS, 8)), frames, attention)
-    decode = lambda self, slots, frames: Decoded(paint(frames), colours)  # noqa: E731
+    out = Output(Colours(colours, paint(frames)), jnp.zeros((SLOTS, 8)), frames, attention)
+    decode = lambda self, slots, frames: Decoded(Colours(colours, paint(frames)))  # noqa: E731
     with mock.patch.object(ISA, "decode", decode):
         return jax.device_get(follow(model, out, *OBJECTS))
 

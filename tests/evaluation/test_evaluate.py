@@ -4,6 +4,7 @@ import dataclasses
 import json
 import statistics
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -117,7 +118,7 @@ def test_attention_gives_each_pixel_to_the_slot_that_attends_to_it():
     owner = np.random.default_rng(0).integers(0, model.config.num_slots, (2, rows, columns))
     maps = np.eye(model.config.num_slots, dtype=np.float32)[owner].transpose(0, 3, 1, 2)
     attention = jnp.asarray(maps.reshape(2, model.config.num_slots, -1))
-    found = np.asarray(attended(attention, model.config))
+    found = np.asarray(jax.vmap(lambda maps: attended(maps, model.config))(attention))
     y, x = (np.arange(rows) + 0.5) * height / rows, (np.arange(columns) + 0.5) * width / columns
     assert (found[:, y.astype(int)[:, None], x.astype(int)] == owner).all()
     assert found.shape == (2, height, width)

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from isa_eqx import VARIANTS, ISAConfig, Output, coordinates
+from isa_eqx import VARIANTS, Colours, ISAConfig, Output, coordinates
 from isa_eqx.symmetries import SYMMETRIES
 from training.evaluation.axes import (
     axis_error,
@@ -47,7 +47,8 @@ def explained(model, attention):
     """What a model would return whose slots attend so."""
     frames = model.symmetry.estimate(attention, GRID)
     logits = jnp.zeros((SLOTS, *SIZE))
-    return Output(logits, jnp.zeros((*logits.shape, 3)), jnp.zeros((SLOTS, 8)), frames, attention)
+    painted = Colours(jnp.zeros((*logits.shape, 3)), logits)
+    return Output(painted, jnp.zeros((SLOTS, 8)), frames, attention)
 
 
 @law(seed=seeds)

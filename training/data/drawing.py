@@ -14,10 +14,11 @@ from hub.common.terminal import progress_bar
 
 from .catalogue import Dataset, Size
 from .resize import Resize
-from .scenes import Batches, Images, Place, Scenes, image_order, shuffled_batches
+from .scenes import Images, Place, Scenes, image_order, shuffled_batches
 
 HELD_OUT = 1000  # scenes in validation and in test
 CHUNK = 64  # scenes that a thread draws at once
+MOST_ROWS = 128  # that are drawn, as in the largest published images
 THREADS = os.cpu_count() or 1
 CHUNKS_AHEAD = 4 * THREADS
 
@@ -27,11 +28,14 @@ Rows = Int[np.ndarray, " b"]
 def draw_scenes(spec: Dataset, split: str, size: Size, indices: Rows) -> Scenes:
     """Draw scenes of a split, by index, on the host's CPU.
 
-    - `size`: height and width that images and label maps come in.
+    - `size`: height and width that images and label maps come in. Scenes are drawn in it, those of
+      more rows than published in a smaller one of the same shape, and enlarged.
     """
     cpu = jax.local_devices(backend="cpu")[0]
     here = jax.device_put(indices.astype(np.uint32), cpu)
-    drawn: Any = jax.device_get(spec.draw[split](here, size))
+    smaller = min(1, MOST_ROWS / size[0])
+    drawn_size = round(size[0] * smaller), round(size[1] * smaller)
+    drawn: Any = jax.device_get(spec.draw[split](here, drawn_size))
     resize = Resize(drawn.labels.shape[1:], size)
     images = np.stack([resize.pick(image) for image in drawn.images])
     labels = np.stack([resize.nearest(found) for found in drawn.labels])
@@ -55,7 +59,17 @@ def draw_split(spec: Dataset, split: str, size: Size, count: int = HELD_OUT) -> 
     return Scenes(Images(images, parts[0].images.resize), labels, poses)
 
 
-def draw_batches(spec: Dataset, split: str, size: Size, *, count: int, place: Place) -> Batches:
+def draw_images(
+    spec: Dataset, split: str, size: Size, first: int, end: int
+) -> Generator[Images, None, None]:
+    """Draw the images of a split from one number to before another, in parts, in order."""
+    with contextlib.closing(_draw(spec, split, size, np.arange(first, end))) as chunks:
+        yield from (scenes.images for _, scenes in chunks)
+
+
+def draw_batches(
+    spec: Dataset, split: str, size: Size, *, count: int, place: Place
+) -> Generator[Images, None, None]:
     """Iterate over the batches of `shuffled_batches`, drawing images when they first come.
 
     Threads draw ahead of the batches, in the order in which these need the images, which are then

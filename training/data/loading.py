@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import numpy as np
 from jaxtyping import UInt8
 
-from hub.common.prefetch import parallel_map, prefetch
+from hub.common.prefetch import batched, parallel_map, prefetch
 from hub.common.terminal import progress_bar
 from hub.mirror import Row, decode_image, decode_labels
 
@@ -19,7 +19,7 @@ from .cropping import full_crop, unchanged
 from .fitting import resize_image, shape_crop
 from .mirrored import Mirror
 from .resize import Resize
-from .scenes import Batches, Images, Place, Scenes
+from .scenes import Images, Place, Scenes
 from .stream import SCORED_COLUMNS, TRAINED_COLUMNS, read_rows, stream_rows
 
 Item = TypeVar("Item")
@@ -29,6 +29,7 @@ THREADS = os.cpu_count() or 1
 GROUP = 16  # rows that a thread decodes at once
 GROUPS_AHEAD = 2 * THREADS
 BATCHES_AHEAD = 2
+PART = 64  # images that are handed on at once
 
 
 @dataclasses.dataclass(frozen=True)
@@ -104,7 +105,9 @@ def make_row_decoder(mirror: Mirror, split: str, size: Size) -> RowDecoder:
     return RowDecoder(where, spec, Resize(cut.shape[:2], size))
 
 
-def stream_split(mirror: Mirror, split: str, size: Size, *, max_rows: int, place: Place) -> Batches:
+def stream_split(
+    mirror: Mirror, split: str, size: Size, *, max_rows: int, place: Place
+) -> Generator[Images, None, None]:
     """Iterate over shuffled batches of a split without end, computed two batches ahead.
 
     On several hosts, each gets its own rows.
@@ -112,13 +115,24 @@ def stream_split(mirror: Mirror, split: str, size: Size, *, max_rows: int, place
     read = make_row_decoder(mirror, split, size)
     found = stream_rows(mirror, split, max_rows, place)
 
-    def batches() -> Batches:
+    def batches() -> Generator[Images, None, None]:
         made = _decoded(read.image, found)
         with contextlib.closing(made):
             while batch := list(islice(made, place.batch_size // place.hosts)):
                 yield Images(np.stack(batch), read.resize)
 
     return prefetch(batches(), BATCHES_AHEAD)
+
+
+def read_images(
+    mirror: Mirror, split: str, size: Size, first: int, end: int
+) -> Generator[Images, None, None]:
+    """Decode the images of a split from one number to before another, in parts, in order."""
+    read = make_row_decoder(mirror, split, size)
+    found = islice(read_rows(mirror, split, end, TRAINED_COLUMNS), first, None)
+    with contextlib.closing(_decoded(read.image, found)) as made:
+        for part in batched(made, PART):
+            yield Images(np.stack(part), read.resize)
 
 
 def cache_split(mirror: Mirror, split: str, size: Size, max_rows: int | None) -> Images:

@@ -3,13 +3,13 @@
 import dataclasses
 import functools
 from collections.abc import Generator
-from typing import Protocol, runtime_checkable
+from typing import Protocol, TypeVar, runtime_checkable
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Int, UInt8
+from jaxtyping import Array, Float, Float16, Int, UInt8
 
 from isa_eqx import Frame
 
@@ -33,17 +33,40 @@ class Images(eqx.Module):
         return Images(self.pixels[chosen], self.resize)
 
 
+class FeatureMaps(eqx.Module):
+    """What a frozen backbone makes of images, with 16 bits a number, in memory or in a file."""
+
+    vectors: Float16[Array | np.ndarray, "n y x c"]
+
+    def floats(self) -> Float[Array, "n y x c"]:
+        """Return the features in float32."""
+        return jnp.asarray(self.vectors, jnp.float32)
+
+    def __len__(self) -> int:
+        return len(self.vectors)
+
+    def __getitem__(self, chosen: slice | Int[np.ndarray, " b"]) -> "FeatureMaps":
+        return FeatureMaps(self.vectors[chosen])
+
+
 @dataclasses.dataclass(frozen=True)
 class Scenes:
     """Images, and their label maps in the model's size.
 
     - `labels`: `None` of the user's own images without label maps.
     - `poses`: of procedural scenes, a frame for each label, see `procedural.world.Drawn`.
+    - `features`: of the images, where they have been computed.
     """
 
     images: Images
     labels: UInt8[np.ndarray, "n h w"] | None
     poses: Frame | None = None
+    features: FeatureMaps | None = None
+
+    @property
+    def seen(self) -> "Batch":
+        """What a model is given: features where they have been computed, else the images."""
+        return self.images if self.features is None else self.features
 
     def __len__(self) -> int:
         return len(self.images)
@@ -51,7 +74,8 @@ class Scenes:
     def __getitem__(self, chosen: slice | Int[np.ndarray, " b"]) -> "Scenes":
         poses = jax.tree.map(lambda array: array[chosen], self.poses)
         labels = None if self.labels is None else self.labels[chosen]
-        return Scenes(self.images[chosen], labels, poses)
+        features = None if self.features is None else self.features[chosen]
+        return Scenes(self.images[chosen], labels, poses, features)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -79,19 +103,23 @@ class Place:
         return slice(self.host * size, (self.host + 1) * size)
 
 
-Batches = Generator[Images, None, None]
+Batch = Images | FeatureMaps
+Batches = Generator[Batch, None, None]
+
+
+Kind = TypeVar("Kind", bound=Batch, covariant=True)
 
 
 @runtime_checkable
-class IndexedImages(Protocol):
-    """What batches are taken from: `Images`, or those that are not all there yet."""
+class Indexed(Protocol[Kind]):
+    """What batches are taken from: images or features, or those that are not all there yet."""
 
     def __len__(self) -> int: ...
 
-    def __getitem__(self, chosen: Int[np.ndarray, " b"], /) -> Images: ...
+    def __getitem__(self, chosen: Int[np.ndarray, " b"], /) -> Kind: ...
 
 
-def shuffled_batches(images: IndexedImages, place: Place) -> Batches:
+def shuffled_batches(images: Indexed[Kind], place: Place) -> Generator[Kind, None, None]:
     """Iterate over shuffled batches without end, of which a host gets its part.
 
     Every epoch has every image once, in an order that depends only on the seed and the epoch. A

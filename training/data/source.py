@@ -4,19 +4,29 @@ import dataclasses
 import functools
 import math
 import re
+from collections.abc import Generator
 from pathlib import Path
+from typing import Any
 
 import jax
 
 from hub.mirror import PROCEDURAL
-from isa_eqx import check_choice, published
+from isa_eqx import PrincipalComponents, check_choice, published
 
 from ..config import TrainConfig
 from .catalogue import dataset
-from .drawing import HELD_OUT, draw_batches, draw_split
-from .loading import cache_split, load_split, stream_split
+from .drawing import HELD_OUT, draw_batches, draw_images, draw_split
+from .features.maps import (
+    Split,
+    describe_files,
+    fit_to,
+    stream_features,
+    training_features,
+    with_features,
+)
+from .loading import cache_split, load_split, read_images, stream_split
 from .mirrored import open_mirror
-from .scenes import Batches, Place, Scenes, shuffled_batches
+from .scenes import Batches, Images, Place, Scenes, shuffled_batches
 
 MANY_BYTES = 4_000_000_000
 _PINNED = re.compile(r"([\w.-]+/[\w.-]+)@([0-9a-f]{40})", re.ASCII)
@@ -128,16 +138,72 @@ def load(
     return load_split(open_mirror(data, name), split, size, count)
 
 
-def stream_batches(config: TrainConfig, step: int = 0) -> Batches:
+def images_in_order(config: TrainConfig, part: str) -> Split:
+    """Return the images of a split of a run in order, and all that they depend on.
+
+    - `part`: train or validation.
+    """
+    split, size = split_name(config.subset, part), config.model.image_size
+    about: dict[str, Any] = dict(dataset=config.dataset, split=split, data=config.data)
+    if config.data == PROCEDURAL:
+        spec = dataset(config.dataset)
+        return Split(about, functools.partial(draw_images, spec, split, size))
+    mirror = open_mirror(config.data, config.dataset)
+    about["files"] = describe_files(mirror.files[split])
+    return Split(about, functools.partial(read_images, mirror, split, size))
+
+
+def fitted_components(config: TrainConfig) -> PrincipalComponents | None:
+    """Return the components that slots are to explain, fitted to the first training images.
+
+    `None` if they explain colours, or the backbone's vectors as they are.
+    """
+    model = config.model
+    if model.components == model.backbone_size:  # which of colours are both none
+        return None
+    return fit_to(config, images_in_order(config, "train"))
+
+
+def load_validation(config: TrainConfig) -> Scenes:
+    """Load the scenes that a run is scored on."""
+    split, size = split_name(config.subset, "validation"), config.model.image_size
+    return load(config.dataset, split, data=config.data, size=size)
+
+
+def with_validation_features(
+    scenes: Scenes, config: TrainConfig, components: PrincipalComponents | None
+) -> Scenes:
+    """Return the scenes of `load_validation`, with their features if slots explain these."""
+    if config.model.target == "colours":
+        return scenes
+    about = images_in_order(config, "validation").about
+    return with_features(scenes, config.model, about, components)
+
+
+def stream_batches(
+    config: TrainConfig, step: int = 0, components: PrincipalComponents | None = None
+) -> Batches:
     """Iterate over shuffled batches of the training set without end, from after `step` on.
 
     Procedural and cached images are all shuffled, streamed ones in a buffer. On several hosts,
-    each gets its part of a batch.
+    each gets its part of a batch. Where slots explain features, batches are of these: on a CPU
+    those that have been computed once, elsewhere of the images when they come.
+
+    - `components`: of the model, if slots explain features.
     """
-    split, size = split_name(config.subset, "train"), config.model.image_size
     hosts = dict(host=jax.process_index(), hosts=jax.process_count())
     seed = config.seed if config.data_seed is None else config.data_seed
     place = Place(config.batch_size, step, seed, **hosts)
+    if config.model.target == "colours":
+        return _stream_images(config, place)
+    if jax.default_backend() == "cpu":
+        maps = training_features(config, images_in_order(config, "train"), components)
+        return shuffled_batches(maps, place)
+    return stream_features(_stream_images(config, place), config.model, components)
+
+
+def _stream_images(config: TrainConfig, place: Place) -> Generator[Images, None, None]:
+    split, size = split_name(config.subset, "train"), config.model.image_size
     if config.data == PROCEDURAL:
         spec = dataset(config.dataset)
         return draw_batches(spec, split, size, count=config.train_examples, place=place)

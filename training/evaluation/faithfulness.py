@@ -76,7 +76,7 @@ def matched(
     for first in range(0, count, BATCH):
         places = np.arange(first, first + BATCH)
         batch = scenes[places % count]
-        out = explain(model, batch.images, places.astype(np.uint32), np.array(seed, np.uint32))
+        out = explain(model, batch.seen, places.astype(np.uint32), np.array(seed, np.uint32))
         labels, sizes = jnp.asarray(batch.labels, jnp.int32), (spec.num_labels, out.slots.shape[1])
         slot, overlap = match_objects(labels, out.segmentation, *sizes, background)
         yield places % count, out, slot, overlap

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
-from isa_eqx import ISA, Frame, Output, coordinates
+from isa_eqx import ISA, Frame, Output
 from isa_eqx.symmetries import SYMMETRIES
 
 from .axes import (
@@ -70,7 +70,7 @@ def compare_poses(model: ISA, out: Output, truth: Frame, slot: Int[Array, " i"])
 def attended_frames(model: ISA, attention: Float[Array, "k n"]) -> Frame:
     """Return the frames that ISA-TSR would estimate from the attention of any variant."""
     weights = attention / attention.sum(axis=1, keepdims=True)
-    grid = coordinates(*model.config.feature_size, attention.dtype)
+    grid = model.encoder.grid(*model.config.feature_size, attention.dtype)
     return SYMMETRIES["isa-tsr"]().estimate(weights, grid)
 
 

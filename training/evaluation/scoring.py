@@ -1,7 +1,8 @@
 """Scores a model on labelled scenes."""
 
 import dataclasses
-from typing import Any, Literal
+from collections.abc import Callable
+from typing import Any, Literal, TypeVar
 
 import equinox as eqx
 import jax
@@ -11,7 +12,7 @@ import numpy as np
 from jax.sharding import Mesh, PartitionSpec
 from jaxtyping import Array, Float, Int, PRNGKeyArray, UInt8, UInt32
 
-from isa_eqx import ISA, ISAConfig, Output
+from isa_eqx import ISA, ISAConfig, Output, attention_masks
 from isa_eqx.metrics import (
     adjusted_rand_index,
     mean_best_overlap,
@@ -19,7 +20,7 @@ from isa_eqx.metrics import (
     mean_squared_error,
 )
 
-from ..data import Images, Scenes, dataset
+from ..data import Batch, FeatureMaps, Scenes, dataset
 from ..distributed import gather, share_out
 from .diagnostics import diagnose
 from .intervals import mean_of
@@ -27,6 +28,7 @@ from .intervals import mean_of
 BATCH = 40  # images, or a few more where the devices do not divide it
 METRICS = {"fg_ari": "FG-ARI", "ari": "ARI", "miou": "mIoU", "mbo": "mBO", "mse": "MSE"}
 Masks = Literal["decoder", "attention"]
+Found = TypeVar("Found")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -85,7 +87,7 @@ def score(
     for first in range(0, count, size):
         # Always a full batch, so that one program serves every count.
         places = np.arange(first, first + size)
-        batch = scenes.images[places % count], places.astype(np.uint32)
+        batch = scenes.seen[places % count], places.astype(np.uint32)
         if mesh is not None:
             batch = share_out(batch, mesh)
         with jax.threefry_partitionable(True):  # as by default: see `_key`
@@ -103,28 +105,37 @@ def score(
 
 def explain(
     model: ISA,
-    images: Images,
+    images: Batch,
     places: UInt32[Array | np.ndarray, " b"],
     seed: UInt32[Array | np.ndarray, ""] | np.uint32,
 ) -> Output:
     """Return what a model makes of images, with the initial frames that they are scored with.
 
+    - `images`: or their features.
     - `places`: of the images among those that are scored.
     """
     with jax.threefry_partitionable(True):  # as by default: see `_key`
-        return _output(model, images, places, jnp.asarray(seed))
+        return _each(_itself, model, images, places, jnp.asarray(seed))
+
+
+def _itself(out: Output, target: Float[Array, "y x c"]) -> Output:
+    return out
 
 
 @eqx.filter_jit
-def _output(
+def _each(
+    function: Callable[[Output, Float[Array, "y x c"]], Found],
     model: ISA,
-    images: Images,
+    images: Batch,
     places: UInt32[Array | np.ndarray, " b"],
     seed: UInt32[Array | np.ndarray, ""],
-) -> Output:
-    def of_image(one: tuple[Float[Array, "h w 3"], UInt32[Array, ""]]) -> Output:
-        image, place = one
-        return model(image, key=jr.fold_in(_key(seed), place))
+) -> Found:
+    """Return a function of each output and of what it explains."""
+
+    def of_image(one: tuple[Float[Array, "h w i"], UInt32[Array, ""]]) -> Found:
+        given, place = one
+        target = given if isinstance(images, FeatureMaps) else model.target(given)
+        return function(model.explain(target, key=jr.fold_in(_key(seed), place)), target)
 
     # One after another what an image is decoded to fits a core's cache: three times as fast.
     together = None if jax.default_backend() == "cpu" else len(images)
@@ -142,7 +153,7 @@ def _key(seed: UInt32[Array | np.ndarray, ""]) -> PRNGKeyArray:
 @eqx.filter_jit
 def _explain(
     model: ISA,
-    images: Images,
+    images: Batch,
     places: UInt32[Array | np.ndarray, " b"],
     seed: UInt32[Array | np.ndarray, ""],
     masks: Masks,
@@ -153,10 +164,14 @@ def _explain(
     - `mesh`: devices that have a part of the images each, and all of the model.
     """
 
-    def of_part(images: Images, places: Any) -> tuple[Int[Array, "b h w"], Float[Array, " b"]]:
-        out = _output(model, images, places, seed)
-        decoded = out.segmentation if masks == "decoder" else attended(out.attention, model.config)
-        return decoded, mean_squared_error(images.floats(), out.reconstruction)
+    def found(
+        out: Output, target: Float[Array, "y x c"]
+    ) -> tuple[Int[Array, "h w"], Float[Array, ""]]:
+        owner = out.segmentation if masks == "decoder" else attended(out.attention, model.config)
+        return owner, mean_squared_error(target[None], out.painted.reconstruction[None])[0]
+
+    def of_part(images: Batch, places: Any) -> tuple[Int[Array, "b h w"], Float[Array, " b"]]:
+        return _each(found, model, images, places, seed)
 
     if mesh is None:
         return of_part(images, places)
@@ -186,8 +201,6 @@ def compare(
     }
 
 
-def attended(attention: Float[Array, "b k n"], config: ISAConfig) -> Int[Array, "b h w"]:
+def attended(attention: Float[Array, "k n"], config: ISAConfig) -> Int[Array, "h w"]:
     """Return the slot with the largest attention at each pixel, which is between cells."""
-    (height, width), shape = config.image_size, attention.shape[:2]
-    maps = attention.reshape(*shape, *config.feature_size)
-    return jnp.argmax(jax.image.resize(maps, (*shape, height, width), "bilinear"), axis=1)
+    return jnp.argmax(attention_masks(attention, config), axis=0)

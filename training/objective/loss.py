@@ -7,10 +7,10 @@ import jax.numpy as jnp
 import jax.random as jr
 from jaxtyping import Array, Float, Int, Key, PRNGKeyArray
 
-from isa_eqx import ISA, coordinates
+from isa_eqx import ISA
 
 from ..config import TrainConfig
-from ..data import Images
+from ..data import Batch
 from .sampling import importance, sample_pixels
 from .terms import idle_slot, mixing, ownership, shading
 
@@ -19,7 +19,7 @@ OWNERSHIP_START = 0.45  # of all steps; until then slots only learn to tell obje
 
 def batch_loss(
     model: ISA,
-    images: Images,
+    batch: Batch,
     config: TrainConfig,
     step: Int[Array, ""],
     *,
@@ -27,15 +27,16 @@ def batch_loss(
 ) -> Float[Array, ""]:
     """Return the mean loss of a batch.
 
+    - `batch`: images, or their features where slots explain these.
     - `keys`: one of each image, for its random initial frames and pixels.
     """
-    each = jax.vmap(lambda image, key: loss(model, image, config, step, key=key))
-    return each(images.floats(), keys).mean()
+    each = jax.vmap(lambda target, key: loss(model, target, config, step, key=key))
+    return each(batch.floats(), keys).mean()
 
 
 def loss(
     model: ISA,
-    image: Float[Array, "h w 3"],
+    target: Float[Array, "h w c"],
     config: TrainConfig,
     step: Int[Array, ""],
     *,
@@ -43,28 +44,36 @@ def loss(
 ) -> Float[Array, ""]:
     """Return the loss of an image: Σ over h, w, 3 of (reconstruction - image)².
 
-    With `config.loss_pixels` it is an unbiased estimate from sampled pixels. Added are `mixing`,
-    times `config.mixing`, `shading`, times `config.shading`, and `ownership`, times
-    `config.ownership`, from `OWNERSHIP_START` of the run on, since objects must be found first.
+    Of features it is the mean over patches and channels (Seitzer et al. 2023), not the sum. With
+    `config.loss_pixels` it is an unbiased estimate from sampled pixels: of an image by its
+    contrast, of features uniformly. Added are `mixing`, times `config.mixing`, `shading`, times
+    `config.shading`, and `ownership`, times `config.ownership`, from `OWNERSHIP_START` of the run
+    on, since objects must be found first.
+
+    - `target`: what slots explain: an image, or its features.
     """
     frame_key, pixel_key = jr.split(key)
-    slots, frames, attention = model.attend(
-        image, key=frame_key, gradient_scale=config.gradient_scale
+    slots, frames, attention = model.attend_to(
+        target, key=frame_key, gradient_scale=config.gradient_scale
     )
-    height, width, _ = image.shape
-    target = image.reshape(-1, 3)
+    channels = target.shape[-1]
+    wanted, is_image = target.reshape(-1, channels), config.model.target == "colours"
     if config.loss_pixels is None:
-        decoded = model.decode(slots, frames, recompute=config.recompute)
-        logits = decoded.mask_logits.reshape(len(slots), -1)
-        colours = decoded.slot_reconstructions.reshape(len(slots), -1, 3)
-        weights = jnp.ones(len(target), image.dtype)
+        painted = model.decode(slots, frames, recompute=config.recompute).painted
+        colours = painted.values.reshape(len(slots), -1, channels)
+        logits = painted.mask_logits.reshape(len(slots), -1)
+        weights = jnp.ones(len(wanted), target.dtype)
     else:
-        chosen, weights = sample_pixels(importance(image), config.loss_pixels, key=pixel_key)
-        target, grid = target[chosen], coordinates(height, width, image.dtype)[chosen]
+        even = jnp.full(len(wanted), 1 / len(wanted), target.dtype)
+        probability = importance(target) if is_image else even
+        chosen, weights = sample_pixels(probability, config.loss_pixels, key=pixel_key)
+        wanted, grid = wanted[chosen], model.decoder.grid(target.dtype)[chosen]
         colours, logits = model.decode_at(slots, frames, grid)
+    if not is_image:
+        weights /= target.size
     masks = jax.nn.softmax(logits, axis=0)
     reconstruction = (masks[..., None] * colours).sum(axis=0)
-    error = jnp.square(reconstruction - target).sum(axis=-1)
+    error = jnp.square(reconstruction - wanted).sum(axis=-1)
     if config.mixing:
         error = error + config.mixing * mixing(colours, masks)
     if config.shading:
@@ -72,6 +81,7 @@ def loss(
     if config.ownership:
         objects_first = math.ceil(OWNERSHIP_START * config.steps)
         share = jnp.where(step < objects_first, 0, config.ownership)
-        owner = idle_slot(attention, coordinates(*config.model.feature_size, image.dtype))
-        error = error + share * ownership(colours, logits, target, owner)
+        grid = model.encoder.grid(*config.model.feature_size, target.dtype)
+        owner = idle_slot(attention, grid)
+        error = error + share * ownership(colours, logits, wanted, owner)
     return (weights * error).sum()

@@ -2,6 +2,7 @@
 
 import dataclasses
 import shlex
+from typing import Any
 
 from isa_eqx import ISAConfig
 
@@ -12,12 +13,15 @@ from .recipes import preset
 def command(config: TrainConfig) -> str:
     """Return the command that repeats a run, on any device."""
     variant, seed = config.model.variant, config.seed
-    usual = preset(config.dataset, variant, config.preset, seed=seed)
+    named: dict[str, Any] = dict(backbone=config.model.backbone, seed=seed)
+    usual = preset(config.dataset, variant, config.preset, **named)
     words = ["python", "-m", "training.run", "--dataset", config.dataset]
+    if config.model.backbone:
+        words += ["--backbone", config.model.backbone]
     words += ["--variant", variant, "--preset", config.preset, "--seed", str(seed)]
     if config.steps != usual.steps:  # which the warm-up follows
         words += ["--steps", str(config.steps)]
-        usual = preset(config.dataset, variant, config.preset, seed=seed, steps=config.steps)
+        usual = preset(config.dataset, variant, config.preset, steps=config.steps, **named)
     return shlex.join(words + options(config, usual))
 
 

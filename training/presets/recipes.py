@@ -10,6 +10,7 @@ from isa_eqx.architectures import RESNET_34
 
 from ..config import TrainConfig
 from ..data import DATASETS, default_source
+from . import on_features
 
 ENCODERS: dict[str, dict[str, Any]] = {"preset": {}, "resnet": RESNET_34}
 NAMES = ("auto", "paper", "paper-resnet", "quick")
@@ -98,6 +99,7 @@ def preset(
     variant: str = "isa-t",
     name: str = "paper",
     encoder: str = "preset",
+    backbone: str = "",
     **overrides: Any,
 ) -> TrainConfig:
     """Return the recipe of a dataset and variant.
@@ -105,6 +107,8 @@ def preset(
     - `name`: `paper` as published; `paper-resnet` with the paper's second encoder, ResNet-34;
       `quick` for a small model; `auto` for `quick` on a CPU, else `paper`.
     - `encoder`: `preset`, or `resnet` for that ResNet-34 in any of them.
+    - `backbone`: the frozen backbone whose features slots explain, a folder or user/name; none if
+      they explain colours. `paper` is then as DINOSAUR, with the slots of the dataset.
     - `overrides`: other fields of `TrainConfig` or `ISAConfig`. If `steps` is given,
       `warmup_steps` keeps its share of them.
 
@@ -122,6 +126,11 @@ def preset(
     model = published(chosen.architecture, variant, **chosen.model | ENCODERS[encoder])
     training: dict[str, Any] = dict(data=default_source(dataset))
     training |= dict(train_examples=DATASETS[dataset].num_train) | chosen.training
+    if backbone:
+        is_quick = name == "quick"
+        changed = on_features.model_changes(model, backbone, is_quick)
+        model = dataclasses.replace(model, **changed)
+        training |= on_features.QUICK if is_quick else on_features.PAPER
     config = TrainConfig(dataset, name, model, **training)
     of_model, of_training = _fields(ISAConfig), _fields(TrainConfig)
     for field in overrides:
@@ -151,7 +160,10 @@ def published_recipe(name: str) -> TrainConfig:
     return preset(dataset, model.variant, paper, learnt_grid=model.learnt_grid, **forms)
 
 
+_NAMED = "dataset", "preset", "variant", "model", "backbone"
+
+
 def _fields(kind: type[TrainConfig] | type[ISAConfig]) -> tuple[str, ...]:
     """Return the fields that can be overridden, all but those that name a preset."""
     names = (field.name for field in dataclasses.fields(kind))
-    return tuple(name for name in names if name not in ("dataset", "preset", "variant", "model"))
+    return tuple(name for name in names if name not in _NAMED)

@@ -25,6 +25,8 @@ def title(config: TrainConfig) -> str:
     parts = [f"{name} ({short_name(config.data)})", config.model.variant, config.preset]
     if config.model.dtype != "float32":
         parts.append(config.model.dtype)
+    if config.model.backbone:
+        parts.append(f"features of {short_name(config.model.backbone)}")
     if config.init is not None:
         parts.append(f"from {short_name(config.init)}")
     return ", ".join((*parts, f"seed {config.seed}"))
@@ -56,7 +58,7 @@ def run_card(run: Path, config: TrainConfig, mesh: Mesh, resumed: bool, seeds: i
         "\n\n".join(section.strip() for section in sections if section) + "\n",
         results=[_measured(name, value, final["images"], config) for name, value in scores.items()],
         model_name=title(config),
-        base_model=repo_of(config.init or ""),
+        base_model=repo_of(config.init or config.model.backbone),
         datasets=[repo_of(config.data) or config.dataset],
         license="apache-2.0",
         **front_matter(config.model),

@@ -70,7 +70,7 @@ def _open(config: TrainConfig) -> tuple[ISA, TrainConfig]:
     place = locate(config.init)
     place.fetch(CONFIG, MAX_BYTES)  # after which the commit is known
     name = config.init if isinstance(place, Folder) else f"{place.repo_id}@{place.commit}"
-    source = ISA.from_pretrained(name, dtype=jnp.float32)
+    source = ISA.from_pretrained(name, dtype=jnp.float32).saved_part()
     with place.fetch(WEIGHTS, sys.maxsize).open("rb") as file:  # whose size has been checked
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     if config.init_sha256 not in (None, digest):

@@ -5,15 +5,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import equinox as eqx
 import jax
+import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Int
+from jaxtyping import Array, Float, Int
 
 from hub import atomic_file
-from isa_eqx import ISA, Frame, ISAConfig, Output
+from isa_eqx import ISA, Colours, Frame, ISAConfig, Output
 
-from ..data import COLOURS, Images, Scenes, draw_axes
+from ..data import COLOURS, Scenes, draw_axes
 from ..evaluation import explain
 
 
@@ -26,6 +26,8 @@ def draw_samples(
     notes: Sequence[str] = (),
 ) -> None:
     """Draw scenes, a row each: input, reconstruction, segmentation, labels if any, and every slot.
+
+    Of a model of features: input, features, what is explained of them, and so on.
 
     With the initial frames that they are scored with.
 
@@ -40,19 +42,19 @@ def draw_samples(
 
     chosen = np.arange(min(6, len(scenes))) if chosen is None else chosen
     scenes, rows = scenes[chosen], len(chosen)
-    out = explain(model, scenes.images, chosen.astype(np.uint32), np.array(0, np.uint32))
-    images, reconstruction, painted, segmentation = jax.device_get(_seen(scenes.images, out))
+    out = explain(model, scenes.seen, chosen.astype(np.uint32), np.array(0, np.uint32))
+    seen = {name: np.asarray(value) for name, value in _seen(scenes, model, out).items()}
     palette = np.array([to_rgb(c) for c in COLOURS])
-    slots = model.config.num_slots
-    names = ["input", "reconstruction", "predicted"] + [f"slot {k}" for k in range(slots)]
-    columns = [images, reconstruction, palette[segmentation % len(palette)]]
+    painted, slots = seen.pop("slots"), model.config.num_slots
+    segmentation = seen["predicted"]
     if scenes.labels is not None:
-        names.insert(3, "true")
-        true = _matched(scenes.labels, segmentation)
-        columns.append(palette[true % len(palette)])
-    columns += list(painted.swapaxes(0, 1))
+        seen["true"] = _matched(scenes.labels, segmentation)
+    for name in {"predicted", "true"} & seen.keys():
+        seen[name] = palette[seen[name] % len(palette)]
+    seen |= {f"slot {k}": painted[:, k] for k in range(slots)}
+    names, columns = list(seen), list(seen.values())
 
-    height, width = images.shape[1:3]
+    height, width = scenes.images.resize.size
     size = 1.25 * len(columns), 1.25 * rows * height / width + 0.7
     figure = Figure(figsize=size, layout="constrained")
     figure.suptitle(title, fontsize=10)
@@ -77,11 +79,28 @@ def draw_samples(
         figure.savefig(temporary, dpi=130, format="png")
 
 
-@eqx.filter_jit
-def _seen(images: Images, out: Output) -> tuple[Array, Array, Array, Array]:
-    """Return what is seen: images, reconstructions, slots times their masks, and segmentations."""
-    painted = out.masks[..., None] * out.slot_reconstructions
-    return images.floats(), out.reconstruction, painted, out.segmentation
+def _seen(scenes: Scenes, model: ISA, out: Output) -> dict[str, Array]:
+    """Return what is seen of scenes, by title: images, what slots explain of them, and slots.
+
+    Of features, the three leading components are drawn as colours, and slots as their part of the
+    image.
+    """
+    images = scenes.images.floats()
+    if isinstance(out.painted, Colours):
+        explained = {"reconstruction": out.reconstruction}
+        slots = out.masks[..., None] * out.slot_reconstructions
+    else:
+        maps = scenes.features.floats() if scenes.features else jax.vmap(model.target)(images)
+        explained = {"features": maps, "explained": out.painted.reconstruction}
+        explained = {name: _as_colours(values, maps) for name, values in explained.items()}
+        slots = out.masks[..., None] * images[:, None]
+    return dict(input=images, **explained, predicted=out.segmentation, slots=slots)
+
+
+def _as_colours(values: Float[Array, "b y x c"], scale: Float[Array, "b y x c"]) -> Array:
+    """Return three leading components as colours: from the least to the largest of a scale."""
+    low, high = (f(scale[..., :3], axis=(0, 1, 2), keepdims=True) for f in (jnp.min, jnp.max))
+    return (values[..., :3] - low) / (high - low)
 
 
 def _draw_frame(axis: Any, frame: Frame, config: ISAConfig) -> None:

@@ -18,6 +18,7 @@ from ..distributed import on_main
 from ..options import Arguments
 from . import checkpoint
 from .initial import resolve_init
+from .pinned import pinned_fields, resolve_backbone
 from .seeds import check_seeds, folder, split_seeds
 from .sources import PINNED, keep_sources
 
@@ -39,10 +40,12 @@ def plan(arguments: Arguments) -> list[Plan]:
     """
     runs = split_seeds(arguments)
     told = json.loads(on_main(lambda: json.dumps(_prepared(runs))))
-    return [
-        Plan(dataclasses.replace(run.recipe, **found), Path(where), resumed, run.output.push_to_hub)
-        for run, (where, resumed, found) in zip(runs, told, strict=True)
-    ]
+    plans = []
+    for run, (where, resumed, found, backbone) in zip(runs, told, strict=True):
+        model = dataclasses.replace(run.recipe.model, **backbone)
+        config = dataclasses.replace(run.recipe, model=model, **found)
+        plans.append(Plan(config, Path(where), resumed, run.output.push_to_hub))
+    return plans
 
 
 @contextlib.contextmanager
@@ -76,7 +79,8 @@ def _prepared(runs: Sequence[Arguments]) -> list[Any]:
         recipe = dataclasses.replace(run.recipe, **sources)
         config, where, resumed = prepare(dataclasses.replace(run, recipe=recipe))
         sources = {name: getattr(config, name) for name in PINNED}  # all of the same commit
-        told.append([str(where), resumed, {"train_examples": config.train_examples, **sources}])
+        found = {"train_examples": config.train_examples, **sources}
+        told.append([str(where), resumed, found, pinned_fields(config.model)])
     return told
 
 
@@ -84,10 +88,12 @@ def explain_quick(config: TrainConfig) -> None:
     """Print what the preset `quick` is, and the command for the published one, if it is chosen."""
     if config.preset == "quick":
         own = f" --data {shlex.quote(config.data)}" if dataset(config.dataset).own else ""
+        backbone = config.model.backbone
+        on = f" --backbone {shlex.quote(backbone)}" if backbone else ""
         print(
             "The preset quick is a small model on a large training set, for a CPU.\n"
             "The published recipe, days on a CPU:  python -m training.run "
-            f"--dataset {config.dataset} --variant {config.model.variant} --preset paper{own}"
+            f"--dataset {config.dataset} --variant {config.model.variant} --preset paper{own}{on}"
         )
 
 
@@ -102,8 +108,9 @@ def prepare(arguments: Arguments) -> tuple[TrainConfig, Path, bool]:
         raise ValueError(f"--eval-every must be at least 1 step, got {output.eval_every}.")
     check_folder(arguments)
     run, resumed = folder(arguments), is_resumed(arguments)
-    config = keep_sources(run, config) if resumed else resolve_init(config)
-    config = resolve(config)
+    config = keep_sources(run, config) if resumed else config
+    config = dataclasses.replace(config, model=resolve_backbone(config.model))
+    config = resolve(config if resumed else resolve_init(config))
     if not resumed:
         begin(run, config, output.push_to_hub)
     return config, run, resumed

@@ -1,9 +1,12 @@
-"""What a run takes from elsewhere, scenes and initial weights: to stay with them when resumed."""
+"""What a run takes from elsewhere, to stay with it when resumed: scenes, weights, a backbone."""
 
 import dataclasses
 import json
 import os
 from pathlib import Path
+from typing import Any
+
+from isa_eqx import ISAConfig
 
 from ..config import TrainConfig
 from ..data import repo_of
@@ -12,7 +15,7 @@ PINNED = "data", "init", "init_sha256"  # fields of a recipe
 
 
 def keep_sources(run: Path, config: TrainConfig) -> TrainConfig:
-    """Return the recipe with the scenes and the initial weights that its run began with.
+    """Return the recipe with the scenes, initial weights and backbone that its run began with.
 
     A resumed run keeps the commits that it began with, unless others are named, and the spelling of
     folders. The initial weights are not looked for again.
@@ -20,12 +23,22 @@ def keep_sources(run: Path, config: TrainConfig) -> TrainConfig:
     try:
         began = json.loads((run / "train.json").read_text())
         data, init = _keep(began["data"], config.data), _keep(began.get("init"), config.init)
-        digest = began.get("init_sha256")
+        digest, model = began.get("init_sha256"), _keep_backbone(began["model"], config.model)
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return config  # what is wrong there, the checkpoint's reader says better
     if init != began.get("init") or config.init_sha256 is not None:
         digest = config.init_sha256
-    return dataclasses.replace(config, data=data, init=init, init_sha256=digest)
+    return dataclasses.replace(config, model=model, data=data, init=init, init_sha256=digest)
+
+
+def _keep_backbone(began: dict[str, Any], named: ISAConfig) -> ISAConfig:
+    """Return the architecture with the backbone that a run began with, if it is the same."""
+    if named.backbone_sha256 or not named.backbone or not began.get("backbone"):
+        return named
+    kept = _keep(began["backbone"], named.backbone)
+    if kept != began["backbone"]:
+        return named
+    return dataclasses.replace(named, backbone=kept, backbone_sha256=began["backbone_sha256"])
 
 
 def _keep(began: str | None, named: str | None) -> str | None:

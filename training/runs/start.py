@@ -4,6 +4,8 @@ from collections.abc import Sequence
 
 import equinox as eqx
 
+from ..config import TrainConfig
+from ..data import fitted_components
 from ..distributed import on_main, tell
 from ..step import TrainState, initial_state
 from . import checkpoint
@@ -24,14 +26,17 @@ def to_train(planned: Sequence[Plan], alone: bool) -> list[Plan]:
 
 
 def first_states(plans: Sequence[Plan]) -> tuple[list[TrainState], float]:
-    """Return the states that the runs start with, and the seconds taken, on every host."""
+    """Return the states that the runs start with, and the seconds taken, on every host.
+
+    Those that explain features begin with principal components that are fitted here.
+    """
     states, seconds = [initial_state(one.config) for one in plans], 0.0
 
     def started() -> str:
         nonlocal seconds
         for place, one in enumerate(plans):
             if not one.resumed:  # from here on it can be resumed
-                states[place] = initialise(states[place], one.config)
+                states[place] = initialise(with_components(states[place], one.config), one.config)
                 checkpoint.save(one.folder, states[place], one.config, seconds)
         step = checkpoint.common_step([one.folder for one in plans]) if len(plans) > 1 else None
         for place, one in enumerate(plans):
@@ -46,6 +51,14 @@ def first_states(plans: Sequence[Plan]) -> tuple[list[TrainState], float]:
         arrays, rest = eqx.partition(state, eqx.is_array)
         states[place] = eqx.combine(tell(arrays), rest)
     return states, seconds
+
+
+def with_components(state: TrainState, config: TrainConfig) -> TrainState:
+    """Return a new state with the components that its model is to explain, if it has any."""
+    if state.model.components is None or config.init is not None:
+        return state
+    fitted = fitted_components(config)
+    return eqx.tree_at(lambda one: one.model.components, state, fitted)
 
 
 def _left_out(plan: Plan) -> bool:
