@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 from jaxtyping import Array, Float, Int, UInt8
 
-from isa_eqx import ISA, Frame, Output
+from isa_eqx import ISA, Features, Frame, Output
 
 from .photo import Photo, as_pixels, explain
 from .rendering import render
@@ -21,6 +21,8 @@ class Scene:
     - `slots`, `frames`: of every slot.
     - `shares`: of the image's pixels that each slot has.
     - `kept`: the slots that are painted.
+    - `colours`: the mean colour of each slot's pixels, which it is painted in if the model explains
+      features; `None` if it explains colours.
     """
 
     image: UInt8[np.ndarray, "h w 3"]
@@ -28,6 +30,7 @@ class Scene:
     frames: Frame
     shares: Float[np.ndarray, " k"]
     kept: tuple[int, ...]
+    colours: Float[np.ndarray, "k 3"] | None = None
 
     @classmethod
     def of(cls, photo: Photo, model: ISA, seed: int = 0) -> "Scene":
@@ -40,7 +43,12 @@ class Scene:
         """Return the scene of an image that has been explained."""
         slots, owner = len(out.slots), np.asarray(out.segmentation)
         shares = np.bincount(owner.ravel(), minlength=slots) / owner.size
-        return cls(as_pixels(seen), out.slots, out.frames, shares, tuple(range(slots)))
+        kept, colours = tuple(range(slots)), None
+        if isinstance(out.painted, Features):
+            masks = np.asarray(out.masks, np.float32).reshape(slots, -1)
+            colours = masks @ np.asarray(seen, np.float32).reshape(-1, 3)
+            colours = colours / masks.sum(axis=1, keepdims=True).clip(1e-6)
+        return cls(as_pixels(seen), out.slots, out.frames, shares, kept, colours)
 
     @property
     def background(self) -> int:
@@ -88,8 +96,11 @@ class Scene:
             scale=self.frames.scale.at[slot].set(other.frames.scale[there]),
             rotation=self.frames.rotation.at[slot].set(other.frames.rotation[there]),
         )
-        slots = self.slots.at[slot].set(other.slots[there])
-        return dataclasses.replace(self, slots=slots, frames=moved)
+        slots, colours = self.slots.at[slot].set(other.slots[there]), self.colours
+        if colours is not None and other.colours is not None:
+            colours = colours.copy()
+            colours[slot] = other.colours[there]
+        return dataclasses.replace(self, slots=slots, frames=moved, colours=colours)
 
     def render(
         self, model: ISA, size: tuple[int, int], frames: Frame | None = None
@@ -101,5 +112,6 @@ class Scene:
         chosen = np.array(self.kept)
         used = self.frames if frames is None else frames
         of_kept = Frame(used.position[chosen], used.scale[chosen], used.rotation[chosen])
-        image, owner = render(model, self.slots[chosen], of_kept, size)
+        colours = None if self.colours is None else self.colours[chosen]
+        image, owner = render(model, self.slots[chosen], of_kept, size, colours)
         return image, chosen[owner]

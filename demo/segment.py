@@ -5,18 +5,19 @@ import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import jax
 import numpy as np
 import tyro
+from jaxtyping import Array, Float
 from PIL import Image
 
 import hub
 from hub.common.errors import exit_with_message, writing_to
 from hub.common.files import is_empty
 from hub.common.terminal import printable, resilient_output
-from isa_eqx import ISA, Output
+from isa_eqx import ISA, Colours, Features, Output
 
 from .coco import CATEGORY, annotations
 from .painting import indexed, overlay
@@ -38,12 +39,20 @@ class Segment:
         out: A new folder for NAME_overlay.png; NAME_labels.png, the slot of each pixel, 255 where
             the model has not looked; NAME.npz, slots, frames and masks; and coco.json, all masks as
             COCO annotations.
+        masks: Whose masks: the decoder's or the attention's, enlarged to the photo; auto takes the
+            better ones, which are the attention's where a model with frames explains features.
+        resolution: Height, in pixels, of what a model of features sees (448), for finer masks: its
+            slots stay the same. By default that of its training.
         seed: Of the initial frames.
     """
 
     photos: Annotated[tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="PHOTO…")]
     model: Annotated[str, tyro.conf.arg(metavar="FOLDER|USER/NAME")]
     out: Annotated[Path, tyro.conf.arg(metavar="FOLDER")]
+    masks: Literal["auto", "decoder", "attention"] = "auto"
+    resolution: Annotated[
+        int | None, tyro.conf.arg(metavar="INT", help_behavior_hint="(default: as trained)")
+    ] = None
     seed: int = 0
 
 
@@ -55,7 +64,7 @@ def main(words: Sequence[str] | None = None) -> None:
         check_seed(options.seed)
         if not options.photos:
             raise ValueError("name at least one photo.")
-        model = ISA.from_pretrained(options.model)
+        model = at_resolution(ISA.from_pretrained(options.model), options.resolution)
         with writing_to(options.out, "--out"):
             failed = segment(model, options)
     if failed:
@@ -66,6 +75,33 @@ def check_empty(folder: Path, option: str) -> None:
     """Raise a `ValueError` that names the option if the folder is none, or holds anything."""
     if folder.exists() and not (folder.is_dir() and is_empty(folder)):
         raise ValueError(f"{folder} is not empty; name a new folder with {option}.")
+
+
+def at_resolution(model: ISA, height: int | None) -> ISA:
+    """Return the model for images of another height and the same shape.
+
+    Raises a `ValueError` if it explains colours, or if a backbone has no such patches.
+    """
+    if height is None:
+        return model
+    config = model.config
+    if config.target == "colours":
+        raise ValueError("--resolution is for models that explain features; leave it out.")
+    patches = max(
+        1, round(height * config.image_size[1] / config.image_size[0] / config.patch_size)
+    )
+    return model.with_image_size(height, patches * config.patch_size)
+
+
+def chosen_masks(out: Output, model: ISA, masks: str) -> Float[Array, "k y x"]:
+    """Return the masks of slots, at the pixels or patches where they are known.
+
+    - `masks`: as of `Segment`.
+    """
+    has_frames, is_of_features = bool(model.symmetry.fields), isinstance(out.painted, Features)
+    if masks == "attention" or (masks == "auto" and is_of_features and has_frames):
+        return out.attention.reshape(-1, *model.config.feature_size)
+    return out.painted.masks
 
 
 def segment(model: ISA, options: Segment) -> int:
@@ -82,7 +118,7 @@ def segment(model: ISA, options: Segment) -> int:
                 failed += 1
                 continue
             out = explain(model, photo.seen(model), np.uint32(options.seed))
-            labels = photo.label_map(out.masks)
+            labels = photo.label_map(chosen_masks(out, model, options.masks))
             height, width = labels.shape
             write(options.out, name, photo, labels, out)
             about = dict(file_name=path, height=height, width=width, labels=f"{name}_labels.png")
@@ -107,9 +143,11 @@ def write(folder: Path, name: str, photo: Photo, labels: np.ndarray, out: Output
     rows, columns = photo.box
     arrays = dict(
         slots=out.slots, position=out.frames.position, scale=out.frames.scale,
-        rotation=out.frames.rotation, masks=out.masks, reconstruction=out.reconstruction,
-        slot_reconstructions=out.slot_reconstructions,
+        rotation=out.frames.rotation, masks=out.masks, attention=out.attention,
     )  # fmt: skip
+    if isinstance(out.painted, Colours):
+        arrays["slot_reconstructions"] = out.slot_reconstructions
+        arrays["reconstruction"] = out.reconstruction
     box = np.array([rows.start, rows.stop, columns.start, columns.stop])
     with hub.atomic_file(folder / f"{name}.npz") as temporary, temporary.open("wb") as file:
         np.savez_compressed(file, box=box, **jax.device_get(arrays))

@@ -8,7 +8,6 @@ from isa_eqx import ISA, Frame
 
 from ..painting import PALETTE, overlay
 from ..photo import OUTSIDE, as_pixels
-from ..rendering import render
 from .editor import Editor
 
 SIDE = 560  # pixels, about, of the longer side of a panel
@@ -35,7 +34,7 @@ def rendered(model: ISA, editor: Editor) -> tuple[Panel, Int[np.ndarray, "h w"]]
 
 def warm_up(model: ISA, editor: Editor) -> None:
     """Compile what rendering needs."""
-    render(model, editor.scene.slots, editor.frames, rendered_size(model))
+    editor.scene.render(model, rendered_size(model), editor.frames)
 
 
 def image_panel(editor: Editor) -> Panel:
