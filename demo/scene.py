@@ -47,7 +47,7 @@ class Scene:
         if isinstance(out.painted, Features):
             masks = np.asarray(out.masks, np.float32).reshape(slots, -1)
             colours = masks @ np.asarray(seen, np.float32).reshape(-1, 3)
-            colours = colours / masks.sum(axis=1, keepdims=True).clip(1e-6)
+            colours = colours / masks.sum(axis=1, keepdims=True).clip(np.finfo(np.float32).tiny)
         return cls(as_pixels(seen), out.slots, out.frames, shares, kept, colours)
 
     @property

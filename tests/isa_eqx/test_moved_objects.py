@@ -12,7 +12,7 @@ import pytest
 from isa_eqx import ISAConfig
 from isa_eqx.grid import SPREAD_EPSILON
 
-from ..conftest import SMALL, filled
+from ..conftest import FEATURES, SMALL, filled
 from ..handmade import CONVOLUTIONAL, PIXELWISE, handmade
 from ..laws import assert_close, assert_same_frames, condition, decoded, explained, largest, law
 from ..strategies import EPSILON, GRID, INVARIANT, SIZE, SLOTS, frames, moves, pairs, seeds, used
@@ -21,6 +21,7 @@ OBJECT = 4, 9  # pixels; wide, so that its axes are well known
 FURTHEST = 3  # strides
 # A convolutional decoder pads, and what it pads does not move.
 PADDED = {"pixelwise": 0, "convolutional": 8}
+TARGETS = {"colours": SMALL, "features": FEATURES}
 ROUNDING = 64 * EPSILON  # through layers of gain one
 
 
@@ -31,9 +32,10 @@ def model(request):
     return handmade(ISAConfig(**fields | dict(variant=variant)))
 
 
-@pytest.fixture(scope="module", params=INVARIANT)
+@pytest.fixture(scope="module", params=itertools.product(INVARIANT, TARGETS), ids="-".join)
 def pixelwise(request):
-    return filled(ISAConfig(**SMALL | dict(variant=request.param)))
+    variant, target = request.param
+    return filled(ISAConfig(**TARGETS[target] | dict(variant=variant)))
 
 
 def object_on_black(size, seed, shift):
