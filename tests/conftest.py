@@ -129,7 +129,6 @@ MODELS = {
     "isa-ts": SMALL | dict(variant="isa-ts", relative_values=False),
     "isa-tsr": DEEP | dict(variant="isa-tsr"),
     # Two of its features become the grid: a layer norm of the last three would lose digits.
-    "features": FEATURES | dict(variant="isa-ts"),
     "learnt-grid": SMALL | dict(variant="isa-ts", learnt_grid=True, encoder_channels=(6, 10)),
 }
 
@@ -306,6 +305,13 @@ def scenes() -> Any:
 def small(request: pytest.FixtureRequest) -> ISA:
     """A model of every kind, with sizes that all differ."""
     return filled(ISAConfig(**MODELS[request.param]))
+
+
+@pytest.fixture(scope="session", params=[*MODELS, "features"])
+def any_model(request: pytest.FixtureRequest) -> ISA:
+    """The same, and one that explains features."""
+    of_features = FEATURES | dict(variant="isa-ts")
+    return filled(ISAConfig(**MODELS.get(request.param, of_features)))
 
 
 @pytest.fixture(scope="session", params=VARIANTS)

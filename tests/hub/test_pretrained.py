@@ -27,7 +27,7 @@ def folder(small, tmp_path):
 def test_it_computes_the_same(small, folder):
     image = jr.uniform(jr.key(2), (*small.config.image_size, 3))
     a, b = (run(m, image, jr.key(1)) for m in (small, ISA.from_pretrained(str(folder))))
-    np.testing.assert_array_equal(a.reconstruction, b.reconstruction)
+    np.testing.assert_array_equal(a.painted.reconstruction, b.painted.reconstruction)
 
 
 def test_names_are_paths(small):

@@ -61,8 +61,8 @@ def test_the_frames_are_of_the_attention_that_is_returned(attention, scene):
 
 
 @law(seed=seeds, frames=frames(smallest=0.1))
-def test_every_pixel_of_the_picture_is_shared_out(small, seed, frames):
-    out = explained(small, picture(small, seed), used(frames, small.symmetry))
+def test_every_pixel_of_the_picture_is_shared_out(any_model, seed, frames):
+    out = explained(any_model, picture(any_model, seed), used(frames, any_model.symmetry))
     assert_shares(out.masks)
     assert_shares(out.attention)
     painted = np.asarray(out.painted.values)

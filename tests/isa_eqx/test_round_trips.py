@@ -33,8 +33,8 @@ def test_a_model_survives_a_folder(fields):
 
 
 @law(seed=seeds, frames=frames(smallest=0.1))
-def test_slots_and_frames_are_all_that_is_decoded(small, seed, frames):
-    out = explained(small, picture(small, seed), used(frames, small.symmetry))
-    again = decoded(small, out.slots, out.frames)
+def test_slots_and_frames_are_all_that_is_decoded(any_model, seed, frames):
+    out = explained(any_model, picture(any_model, seed), used(frames, any_model.symmetry))
+    again = decoded(any_model, out.slots, out.frames)
     wanted = out.mask_logits, out.painted.values
     assert_close((again.mask_logits, again.painted.values), wanted, 16 * EPSILON)

@@ -7,6 +7,7 @@ import shlex
 import pytest
 
 from isa_eqx import VARIANTS, ISAConfig
+from isa_eqx.config_checks import OF_BACKBONE
 from training.arguments import parse, resume_command
 from training.config import TrainConfig
 from training.presets import PRESETS, preset
@@ -35,7 +36,8 @@ def test_every_field_has_an_option():
     """A new field of a configuration needs no other place."""
     usual, changed = preset("clevr", name="quick"), preset("clevr", name="quick", **OTHER)
     names = {f.name for kind in (TrainConfig, ISAConfig) for f in dataclasses.fields(kind)}
-    assert names - OTHER.keys() == {"dataset", "preset", "variant", "model"}
+    of_features = {"target", *OF_BACKBONE}  # of which a preset has all or none
+    assert names - OTHER.keys() == {"dataset", "preset", "variant", "model", *of_features}
     words = ["--dataset", "clevr", "--preset", "quick", *options(changed, usual)]
     assert parse(words).recipe == changed
 
