@@ -4,10 +4,7 @@ import dataclasses
 import difflib
 import math
 import reprlib
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from .config import ISAConfig
+from typing import Any
 
 GROUPS = 32  # of a ResNet's normalisation
 VARIANTS = ("sa", "isa-t", "isa-ts", "isa-tsr")
@@ -29,8 +26,11 @@ def check_choice(what: str, name: Any, valid: tuple[str, ...]) -> None:
         raise ValueError(f"Unknown {what} {name!r:.60}; valid ones are {', '.join(valid)}.{hint}")
 
 
-def check_architecture(config: "ISAConfig") -> None:
-    """Raise a `ValueError` unless a model of this configuration can be built."""
+def check_architecture(config: Any) -> None:
+    """Raise a `ValueError` unless a model of this configuration can be built.
+
+    - `config`: an `ISAConfig`, which imports this.
+    """
     check_choice("variant", config.variant, VARIANTS)
     check_choice("dtype", config.dtype, DTYPES)
     check_choice("target", config.target, TARGETS)
@@ -45,7 +45,7 @@ def check_architecture(config: "ISAConfig") -> None:
         raise ValueError(f"{given[0]} is for a model with target features; leave it out.")
 
 
-def _check_numbers(config: "ISAConfig") -> None:
+def _check_numbers(config: Any) -> None:
     for field in dataclasses.fields(config):
         value = getattr(config, field.name)
         if field.type in (str, bool) or (field.name in OF_BACKBONE and value == 0):
@@ -74,7 +74,7 @@ def _check_numbers(config: "ISAConfig") -> None:
         )
 
 
-def _check_lengths(config: "ISAConfig") -> None:
+def _check_lengths(config: Any) -> None:
     if len(config.image_size) != 2:
         raise ValueError(f"image_size must be (height, width), got {config.image_size!r}.")
     for name in ("encoder_strides", "encoder_blocks", "decoder_strides"):
@@ -92,7 +92,7 @@ def _check_lengths(config: "ISAConfig") -> None:
         )
 
 
-def _check_features(config: "ISAConfig") -> None:
+def _check_features(config: Any) -> None:
     for name in ("backbone", "backbone_size", "patch_size", "components"):
         if not getattr(config, name):
             raise ValueError(f"{name} is missing, for a model with target features.")

@@ -79,6 +79,24 @@ def test_batches_are_what_slots_explain_of_the_images(prepared):
         np.testing.assert_allclose(next(batches).floats(), wanted, atol=1e-2)
 
 
+def test_features_of_batches_that_come_are_those_that_are_kept(prepared):
+    """As on a GPU, where nothing is kept."""
+    components = fitted_components(prepared)
+    coloured = preset(
+        "tetrominoes", "isa-ts", "quick", image_size=(28, 28), batch_size=2, train_examples=12
+    )
+    kept = stream_batches(prepared, 2, components)
+    coming = maps.stream_features(stream_batches(coloured, 2), prepared.model, components)
+    for _ in range(3):
+        np.testing.assert_allclose(next(coming).floats(), next(kept).floats(), atol=1e-2)
+    coming.close()
+
+
+def test_a_residual_encoder_is_not_for_features():
+    with pytest.raises(ValueError, match="--encoder resnet is for slots that explain colours"):
+        preset("clevr", "sa", "quick", encoder="resnet", backbone="someone/vit")
+
+
 def test_components_are_of_the_training_images_alone(prepared):
     found = fitted_components(prepared)
     images = load("tetrominoes", "train", 12, size=(28, 28)).images.floats()

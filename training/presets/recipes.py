@@ -126,6 +126,8 @@ def preset(
     model = published(chosen.architecture, variant, **chosen.model | ENCODERS[encoder])
     training: dict[str, Any] = dict(data=default_source(dataset))
     training |= dict(train_examples=DATASETS[dataset].num_train) | chosen.training
+    if backbone and encoder != "preset":
+        raise ValueError(f"--encoder {encoder} is for slots that explain colours; leave it out.")
     if backbone:
         is_quick = name == "quick"
         changed = on_features.model_changes(model, backbone, is_quick)
