@@ -47,6 +47,12 @@ def read_image_file(path: str | Path) -> UInt8[np.ndarray, "h w 3"]:
     return pixels
 
 
+def read_file(path: str | Path) -> bytes:
+    """Read the bytes of an image file. Raises a `ValueError` that says what to do if it cannot."""
+    with _file(path) as source:
+        return source.read()
+
+
 def read_label_file(path: str | Path) -> Integer[np.ndarray, "h w"]:
     """Read a label map, see `as_labels`. Errors: as of `read_image_file`."""
     with _file(path) as source:

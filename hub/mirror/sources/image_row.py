@@ -1,5 +1,6 @@
 """The row of an image of one's own: cropped, shrunk, its labels numbered anew."""
 
+import dataclasses
 from collections.abc import Callable
 
 import numpy as np
@@ -9,16 +10,28 @@ from tqdm import tqdm
 
 from ...common.image_file import SMALLEST
 from ...common.terminal import printable
+from .jpeg import to_store
 from .rows import MAX_LABEL, Row, make_row
 
 SIDE = 256  # pixels: images with a longer shorter side are shrunk to it
-Read = Callable[[], tuple[UInt8[np.ndarray, "h w 3"], Integer[np.ndarray, "h2 w2"] | None]]
 
 
-def make_image_row(name: str, index: int, read: Read, keep_aspect: bool) -> Row | None:
+@dataclasses.dataclass(frozen=True)
+class Picture:
+    """An image and its label map, and the file that it was decoded from."""
+
+    pixels: UInt8[np.ndarray, "h w 3"]
+    labels: Integer[np.ndarray, "h2 w2"] | None
+    file: bytes
+
+
+def make_image_row(
+    name: str, index: int, read: Callable[[], Picture], keep_aspect: bool
+) -> Row | None:
     """Return the row of an image, cropped and shrunk; `None`, with a sentence, if it is broken."""
     try:
-        pixels, labels = read()
+        found = read()
+        pixels, labels = found.pixels, found.labels
         if min(pixels.shape[:2]) < SMALLEST:
             raise ValueError(
                 f"it is {pixels.shape[1]} pixels wide and {pixels.shape[0]} high; at least "
@@ -37,7 +50,9 @@ def make_image_row(name: str, index: int, read: Read, keep_aspect: bool) -> Row 
         top, left = ((length - side) // 2 for length in pixels.shape[:2])
         square = slice(top, top + side), slice(left, left + side)
         pixels, labels = pixels[square], None if labels is None else labels[square]
-    return make_row(index, *_shrunk(pixels, labels))
+    pixels, labels = _shrunk(pixels, labels)
+    is_whole = pixels.shape == found.pixels.shape
+    return make_row(index, to_store(pixels, found.file, is_whole), labels)
 
 
 def _renumbered(labels: Integer[np.ndarray, "h w"]) -> UInt8[np.ndarray, "h w"]:

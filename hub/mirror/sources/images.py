@@ -6,15 +6,18 @@ import functools
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path, PurePath
 
-import numpy as np
-from jaxtyping import Integer, UInt8
-
-from ...common.image_file import formats, read_image_file, read_label_file
+from ...common.image_file import (
+    decode_image_file,
+    formats,
+    read_file,
+    read_image_file,
+    read_label_file,
+)
 from ...common.terminal import printable
 from .belonging import LOSSY
 from .folder import Layout, Scene, understand
 from .held_out import hold_out, with_copies
-from .image_row import make_image_row
+from .image_row import Picture, make_image_row
 from .listing import Listing
 from .names import SPLITS, read_stem, split_of
 from .records import Record
@@ -180,9 +183,9 @@ def _pattern(scene: Scene) -> str:
     return f"{before}{after}{scene.labels.suffix}" if name else scene.labels.name
 
 
-def _read(
-    path: Path, labels: Path | None
-) -> tuple[UInt8[np.ndarray, "h w 3"], Integer[np.ndarray, "h2 w2"] | None]:
+def _read(path: Path, labels: Path | None) -> Picture:
     if labels is not None and labels.suffix.lower() in LOSSY:
         raise ValueError(f"its label map, {labels.name}, has lost its labels; make it a PNG.")
-    return read_image_file(path), None if labels is None else read_label_file(labels)
+    file = read_file(path)
+    pixels = decode_image_file(file, str(path))
+    return Picture(pixels, None if labels is None else read_label_file(labels), file)

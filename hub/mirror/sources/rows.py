@@ -33,7 +33,7 @@ _PNG = b"\x89PNG\r\n\x1a\n"
 def features() -> "Features":
     """Return the columns of a row.
 
-    - `image`: RGB, as PNG, or as JPEG if the source has that.
+    - `image`: RGB, as PNG, or as JPEG if it was one in the source.
     - `mask`: the label map as 8-bit PNG, 0 for the background; null unless `has_mask`.
     - `index`: number of the scene in its source.
     - `num_objects`: number of objects, background excluded.

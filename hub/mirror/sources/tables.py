@@ -7,13 +7,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from jaxtyping import Integer, UInt8
-
 from ...common.image_file import decode_image_file, decode_label_file
 from .columns import Columns
 from .held_out import HELD_OUT
-from .image_row import make_image_row
+from .image_row import Picture, make_image_row
 from .names import SPLITS
 from .records import Record
 from .understood import Understood
@@ -61,7 +58,7 @@ class Tables:
             for place, (name, image, labels) in enumerate(table.rows()):
                 if is_held_out is not None and _is_tenth(place) != is_held_out:
                     continue
-                read = functools.partial(self._images, name, image, labels)
+                read = functools.partial(self._picture, name, image, labels)
                 make = functools.partial(make_image_row, name, number, read, keep_aspect)
                 yield Record(name, split, min(number / total, 1.0), make)
                 number += 1
@@ -76,9 +73,7 @@ class Tables:
                 first = functools.partial(_first, self.splits["train"])
                 yield split, True, Table(first, None)
 
-    def _images(
-        self, name: str, image: Any, labels: Any
-    ) -> tuple[UInt8[np.ndarray, "h w 3"], Integer[np.ndarray, "h2 w2"] | None]:
+    def _picture(self, name: str, image: Any, labels: Any) -> Picture:
         """Return image and label map. Raises a `ValueError` that names the row if it is broken."""
         try:
             data, masks = self.read(image), self.read(labels)
@@ -87,7 +82,7 @@ class Tables:
         if data is None:
             raise ValueError(f"{name} is empty: there is nothing in column {self.columns.image}.")
         pixels = decode_image_file(data, name)
-        return pixels, None if masks is None else decode_label_file(masks, name)
+        return Picture(pixels, None if masks is None else decode_label_file(masks, name), data)
 
 
 def make_tables(
