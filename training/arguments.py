@@ -19,9 +19,10 @@ from isa_eqx import ISAConfig
 
 from .config import TrainConfig
 from .data import DATASETS
-from .distributed import HostOptions, join, use_all_cores
+from .distributed import HostOptions, join, on_main, use_all_cores
 from .options import Arguments, seeds_of
 from .presets import preset
+from .runs import usual_backbone
 
 # The options that take several values.
 _SEVERAL = tuple(
@@ -32,10 +33,18 @@ _SEVERAL = tuple(
 )
 
 
+# Those that say what slots explain of the user's own images, or are for one of the two.
+_OF_ONE_TARGET = (
+    "--target", "--backbone", "--init", "--encoder", "--encoder-strides", "--encoder-blocks",
+    "--decoder-strides", "--learnt-grid",
+)  # fmt: skip
+
+
 def parse(words: Sequence[str] | None = None) -> Arguments:
     """Parse the command line, by default this program's. `--help` and mistakes end the program.
 
-    Several hosts are joined here, since what the default preset is depends on JAX's devices.
+    Several hosts are joined here, since what the default preset is depends on JAX's devices, and a
+    backbone is looked for by one of them.
     """
     words = _completed(sys.argv[1:] if words is None else words)
     chosen = _chosen(words)
@@ -43,7 +52,23 @@ def parse(words: Sequence[str] | None = None) -> Arguments:
         sys.exit(f"error: --dataset is missing; valid ones are {', '.join(DATASETS)}.")
     with exit_with_message(ValueError):
         _set_up_devices(*_early_options(words))
-        usual = preset(**{"dataset": "tetrominoes", "name": "auto", **chosen})
+        usual = {"dataset": "tetrominoes", "name": "auto", **chosen}
+        arguments = _parsed(words, preset(**usual))
+        if usual["name"] == "auto" and _is_target_open(arguments, words):
+            backbone = on_main(lambda: usual_backbone(arguments))
+            if backbone:
+                arguments = _parsed(words, preset(**usual, backbone=backbone))
+    return arguments
+
+
+def _is_target_open(arguments: Arguments, words: Sequence[str]) -> bool:
+    """Return whether slots may explain features of the user's images as well as colours."""
+    options = {word.partition("=")[0].replace("_", "-") for word in words}
+    return DATASETS[arguments.recipe.dataset].own and not options.intersection(_OF_ONE_TARGET)
+
+
+def _parsed(words: Sequence[str], usual: TrainConfig) -> Arguments:
+    """Return the arguments, with the fields of a recipe for those that are not given."""
     arguments = tyro.cli(
         Arguments,
         args=words,

@@ -18,7 +18,8 @@ class TrainConfig:
             waymo_open; or images, your own.
         preset: The recipe that the other fields change: paper (as published), paper-resnet (its
             second encoder, for CLEVRTex), quick (a small model, for a CPU) or auto (quick where
-            there is no GPU or TPU, else paper). python -m training.presets prints them all.
+            there is no GPU or TPU, else paper; and on images of your own with the backbone
+            facebook/dinov2-small, if it is there). python -m training.presets prints them all.
         model: The architecture.
         subset: A part of the dataset with splits of its own: clevr6 of clevr (at most six objects);
             camo, pbg or outd of clevrtex; '' for the whole.

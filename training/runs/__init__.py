@@ -35,3 +35,4 @@ from .summary import scores_of as scores_of
 from .summary import summarise as summarise
 from .tracking import check_tracker as check_tracker
 from .tracking import make_tracker as make_tracker
+from .usual import usual_backbone as usual_backbone

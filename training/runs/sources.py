@@ -31,6 +31,14 @@ def keep_sources(run: Path, config: TrainConfig) -> TrainConfig:
     return dataclasses.replace(config, model=model, data=data, init=init, init_sha256=digest)
 
 
+def backbone_of(run: Path) -> str:
+    """Return the backbone that a run began with, `""` if none."""
+    try:
+        return json.loads((run / "train.json").read_text())["model"].get("backbone", "")
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return ""  # what is wrong there, the checkpoint's reader says better
+
+
 def _keep_backbone(began: dict[str, Any], named: ISAConfig) -> ISAConfig:
     """Return the architecture with the backbone that a run began with, if it is the same."""
     if named.backbone_sha256 or not named.backbone or not began.get("backbone"):
