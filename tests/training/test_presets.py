@@ -153,5 +153,12 @@ def test_the_table_of_presets_names_every_command():
     assert "896,708 parameters" in printed and "22,037,060 (sa) or 21,919,684" in printed
 
 
+def test_so_does_what_they_are_on_features():
+    for name in ("quick", "paper"):
+        printed = presets.describe("images", name, presets.USUAL_BACKBONE)
+        assert f"--backbone {presets.USUAL_BACKBONE} --preset {name} --variant" in printed
+        assert "features of 16×16 patches" in printed
+
+
 def test_fewer_steps_keep_the_shape_of_the_schedule():
     assert preset("tetrominoes", steps=200).warmup_steps == 50

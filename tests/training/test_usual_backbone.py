@@ -7,13 +7,13 @@ import pytest
 from huggingface_hub import constants
 
 from training.arguments import parse
+from training.presets import USUAL_BACKBONE as USUAL
 from training.presets import preset
 from training.runs.prepare import begin
 
 from .. import handmade_backbone as handmade
 from ..conftest import HUB
 
-USUAL = "facebook/dinov2-small"
 IMAGES = ["--dataset", "images", "--data", "mine"]
 
 

@@ -5,7 +5,7 @@ import tyro
 from hub.common.terminal import resilient_output
 from isa_eqx import VARIANTS, original
 
-from . import PRESETS, command, describe, published_recipe
+from . import PRESETS, USUAL_BACKBONE, command, describe, published_recipe
 
 
 def main() -> None:
@@ -16,6 +16,11 @@ def main() -> None:
         "ours, for a CPU.\n"
     )
     print("\n\n".join(describe(*place) for place in PRESETS))
+    print(
+        "\nWith --backbone, every dataset has two more, in which slots explain features. They are "
+        "as those of\nimages, with the slots of the dataset:\n"
+    )
+    print("\n\n".join(describe("images", name, USUAL_BACKBONE) for name in ("quick", "paper")))
     print(f"\nThe {len(original.NAMES)} published models, by the names of their weights:\n")
     for name in original.NAMES:
         print(f"{name}\n  {command(published_recipe(name))}")

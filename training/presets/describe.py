@@ -9,11 +9,13 @@ from ..data import DATASETS, default_source
 from .recipes import preset
 
 
-def describe(dataset: str, name: str) -> str:
-    """Return the command of a preset, its model and its recipe, as text."""
-    configs = [preset(dataset, variant, name) for variant in VARIANTS]
+def describe(dataset: str, name: str, backbone: str = "") -> str:
+    """Return the command of a preset, its model and its recipe, as text.
+
+    - `backbone`: the one whose features slots explain, with 384 numbers a patch; `""` for colours.
+    """
+    configs = [preset(dataset, variant, name, backbone=backbone) for variant in VARIANTS]
     training, model = configs[0], configs[0].model
-    encoder = f"ResNet of {_list(model.encoder_blocks)} blocks," if model.encoder_blocks else "CNN"
     decoder = "MLP " + _list(model.decoder_channels)
     if model.decoder_strides:
         channels, strides = _list(model.decoder_channels), _list(model.decoder_strides)
@@ -35,22 +37,31 @@ def describe(dataset: str, name: str) -> str:
         is_bounded = training.train_examples < DATASETS[dataset].num_train
         images = f"at most {images}" if is_bounded else "all of them"
         source = f"a mirror of your own: python -m hub.mirror {dataset}"
+    on = f" --backbone {backbone}" if backbone else ""
     return "\n".join(
         (
-            f"{dataset}, {name}",
-            f"  python -m training.run --dataset {dataset} --preset {name} --variant VARIANT",
+            f"{dataset}, {name}{', features' if backbone else ''}",
+            f"  python -m training.run --dataset {dataset}{on} --preset {name} --variant VARIANT",
             f"  images    {_size(model.image_size)}, {images} to train on",
             f"  data      {source}",
             f"  model     {model.num_slots} slots of {model.slot_size}, {model.num_rounds} rounds, "
             f"{sizes}",
-            f"  encoder   {encoder} {_list(model.encoder_channels)}, strides "
-            + _list(model.encoder_strides),
+            f"  encoder   {_encoder(model)}",
             f"  decoder   {decoder}",
             f"  training  {training.steps:,} steps of {training.batch_size} images{extras}",
             f"            Adam at {training.learning_rate:g}, {training.warmup_steps:,} steps of "
             f"warm-up, then a cosine to 0; clipped at {training.clip_norm:g}",
         )
     )
+
+
+def _encoder(model: ISAConfig) -> str:
+    channels = _list(model.encoder_channels)
+    if model.target == "features":
+        kept = f"{model.components} of {model.backbone_size} features"
+        return f"{kept} of {_size(model.feature_size)} patches, MLP {channels}"
+    kind = f"ResNet of {_list(model.encoder_blocks)} blocks," if model.encoder_blocks else "CNN"
+    return f"{kind} {channels}, strides {_list(model.encoder_strides)}"
 
 
 def _list(numbers: tuple[int, ...]) -> str:

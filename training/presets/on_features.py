@@ -7,8 +7,9 @@ from typing import Any
 
 from isa_eqx import ISAConfig
 
+USUAL_BACKBONE = "facebook/dinov2-small"
 SIZES = {True: (224, 224), False: (196, 294)}  # of square images and others, in whole patches of 14
-SMALL = dict(backbone_size=384, patch_size=14)  # of dinov2-small, until another is looked up
+SMALL = dict(backbone_size=384, patch_size=14)  # of that, until another is looked up
 COMPONENTS = 64
 
 PAPER_MODEL: dict[str, Any] = dict(

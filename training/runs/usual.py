@@ -4,11 +4,10 @@ from hub.common.terminal import printable
 from isa_eqx import backbones
 
 from ..options import Arguments
+from ..presets import USUAL_BACKBONE
 from .prepare import is_resumed
 from .seeds import folder, split_seeds
 from .sources import backbone_of
-
-USUAL = "facebook/dinov2-small"
 
 
 def usual_backbone(arguments: Arguments) -> str:
@@ -21,12 +20,12 @@ def usual_backbone(arguments: Arguments) -> str:
     if is_resumed(first):
         return backbone_of(folder(first))
     try:
-        backbones.pin(USUAL)
+        backbones.pin(USUAL_BACKBONE)
     except (ValueError, OSError) as error:
         print(
             f"{printable(error)}\nSo slots explain colours, which is good for toys and drawings, "
             "not for photographs. For these, name\na folder with that backbone: --backbone FOLDER"
         )
         return ""
-    print(f"Slots explain features of {USUAL}, which is for photographs; or --target colours.")
-    return USUAL
+    print(f"Slots explain features of {USUAL_BACKBONE}, for photographs; or --target colours.")
+    return USUAL_BACKBONE
