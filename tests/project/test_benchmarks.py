@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from benchmarks import attention, curves, data, drawing, metrics, sampling, scenes, step
+from benchmarks import attention, backbone, curves, data, drawing, metrics, sampling, scenes, step
 from benchmarks.arguments import Options
 from benchmarks.forms import largest_difference
 from benchmarks.measure import costs, flops
@@ -16,6 +16,7 @@ from isa_eqx import ISAConfig
 from training.config import TrainConfig
 from training.presets import PRESETS, Preset
 
+from .. import handmade_backbone
 from ..conftest import MODELS, SMALL
 from ..objective.test_loss import dark
 
@@ -213,3 +214,9 @@ def test_scores_in_batches_and_in_a_loop_are_the_same(capsys):
     said = capsys.readouterr().out
     assert said.startswith("43 images of 12×12, 4 slots; ")
     assert float(re.search(r"largest difference of a score (\S+)\n", said)[1]) < 1e-6
+
+
+def test_a_backbone_is_timed(capsys):
+    backbone.main(str(handmade_backbone.folder()), size=12, images=3, repeats=1)
+    found = re.search(r"3 images of 12×12.*\nours .* s an image .*GFLOP/s", capsys.readouterr().out)
+    assert found
