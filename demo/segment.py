@@ -17,7 +17,7 @@ import hub
 from hub.common.errors import exit_with_message, writing_to
 from hub.common.files import is_empty
 from hub.common.terminal import printable, resilient_output
-from isa_eqx import ISA, Colours, Features, Output
+from isa_eqx import ISA, Colours, Output
 
 from .coco import CATEGORY, annotations
 from .painting import indexed, overlay
@@ -64,7 +64,8 @@ def main(words: Sequence[str] | None = None) -> None:
         check_seed(options.seed)
         if not options.photos:
             raise ValueError("name at least one photo.")
-        model = at_resolution(ISA.from_pretrained(options.model), options.resolution)
+        model = ISA.from_pretrained(options.model)
+        model = model if options.resolution is None else model.at_resolution(options.resolution)
         with writing_to(options.out, "--out"):
             failed = segment(model, options)
     if failed:
@@ -77,29 +78,12 @@ def check_empty(folder: Path, option: str) -> None:
         raise ValueError(f"{folder} is not empty; name a new folder with {option}.")
 
 
-def at_resolution(model: ISA, height: int | None) -> ISA:
-    """Return the model for images of another height and the same shape.
-
-    Raises a `ValueError` if it explains colours, or if a backbone has no such patches.
-    """
-    if height is None:
-        return model
-    config = model.config
-    if config.target == "colours":
-        raise ValueError("--resolution is for models that explain features; leave it out.")
-    patches = max(
-        1, round(height * config.image_size[1] / config.image_size[0] / config.patch_size)
-    )
-    return model.with_image_size(height, patches * config.patch_size)
-
-
 def chosen_masks(out: Output, model: ISA, masks: str) -> Float[Array, "k y x"]:
     """Return the masks of slots, at the pixels or patches where they are known.
 
     - `masks`: as of `Segment`.
     """
-    has_frames, is_of_features = bool(model.symmetry.fields), isinstance(out.painted, Features)
-    if masks == "attention" or (masks == "auto" and is_of_features and has_frames):
+    if (model.config.masks_of if masks == "auto" else masks) == "attention":
         return out.attention.reshape(-1, *model.config.feature_size)
     return out.painted.masks
 

@@ -3,7 +3,7 @@
 import dataclasses
 import math
 import reprlib
-from typing import Any
+from typing import Any, Literal
 
 from .config_checks import OF_BACKBONE, check_architecture, check_choice
 
@@ -93,6 +93,14 @@ class ISAConfig:
     def target_channels(self) -> int:
         """Numbers that slots explain at each pixel or patch."""
         return 3 if self.target == "colours" else self.components
+
+    @property
+    def masks_of(self) -> Literal["attention", "decoder"]:
+        """Whose masks tell things apart the better: the attention's where slots with frames explain
+        features (docs/results.md), else the decoder's, as published.
+        """
+        is_attention = self.target == "features" and self.variant != "sa"
+        return "attention" if is_attention else "decoder"
 
     def to_dict(self) -> dict[str, Any]:
         """Return the fields as JSON types; `from_dict` is the inverse.

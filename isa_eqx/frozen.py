@@ -1,5 +1,6 @@
 """Models that stand on a frozen backbone, which is not saved with them."""
 
+import dataclasses
 from typing import Any, TypeVar
 
 import equinox as eqx
@@ -66,3 +67,23 @@ class OnBackbone(hub.AbstractPretrained):
         skeleton = eqx.filter_eval_shape(type(self), config, key=jr.key(0))
         model = hub.fill_tree(skeleton, hub.named_arrays(self.saved_part()))
         return model if self.backbone is None else model.with_backbone(self.backbone)
+
+    def with_image_size(self: Model, height: int, width: int) -> Model:
+        """Return the model for images of another size, whose slots are the same.
+
+        Frames are in units of the image, so that nothing else changes; features of a larger image
+        give finer masks. Raises a `ValueError` if a model cannot have this size.
+        """
+        return self.with_config(dataclasses.replace(self.config, image_size=(height, width)))
+
+    def at_resolution(self: Model, height: int) -> Model:
+        """Return the model for images of another height, in whole patches, and the same shape.
+
+        Raises a `ValueError` if it explains colours, or if a backbone has no such patches.
+        """
+        config = self.config
+        if config.target == "colours":
+            raise ValueError("a resolution is for models that explain features, this one colours.")
+        ratio = config.image_size[1] / config.image_size[0]
+        width = max(1, round(height * ratio / config.patch_size)) * config.patch_size
+        return self.with_image_size(height, width)

@@ -1,6 +1,5 @@
 """Invariant Slot Attention: from an image to slots, their frames, masks and reconstructions."""
 
-import dataclasses
 from typing import Any, ClassVar
 
 import equinox as eqx
@@ -230,14 +229,6 @@ class ISA(OnBackbone):
     ) -> Float[Array, "k p o"]:
         relative = self.symmetry.relative(*at_least_float32((frames, grid)))
         return self.decoder(slots, relative.astype(slots.dtype), self.layer_dtype)
-
-    def with_image_size(self, height: int, width: int) -> "ISA":
-        """Return the model for images of another size, whose slots are the same.
-
-        Frames are in units of the image, so that nothing else changes; features of a larger image
-        give finer masks. Raises a `ValueError` if a model cannot have this size.
-        """
-        return self.with_config(dataclasses.replace(self.config, image_size=(height, width)))
 
     @classmethod
     def config_from_dict(cls, fields: dict[str, Any]) -> ISAConfig:

@@ -36,7 +36,7 @@ def main(words: Sequence[str] | None = None) -> None:
     with exit_with_message(ValueError, OSError):
         options = tyro.cli(Evaluation, args=words, prog="python -m training.evaluate").checked()
         use_all_cores()
-        models = {name: ISA.from_pretrained(name) for name in expand_seeds(options.models)}
+        models = {name: load_model(name, options) for name in expand_seeds(options.models)}
         sizes = dict.fromkeys(model.config.image_size for model in models.values())
         scenes = {size: options.load_scenes(size) for size in sizes}
         scores, poses = {}, {}
@@ -63,11 +63,17 @@ def main(words: Sequence[str] | None = None) -> None:
         for place, (name, model) in enumerate(models.items()):
             path = options.out / f"{place}-{Path(name).name}.png"
             of_size = scenes[model.config.image_size]
-            draw_extremes(model, of_size, scores[name], path, f"{name}: {pictured(options)}")
+            draw_extremes(model, of_size, scores[name], path, f"{name}: {pictured(model, options)}")
         # JSON has no NaN.
         plain = json.loads(json.dumps(record), parse_constant=lambda _: None)
         write(options.out, "scores.json", json.dumps(plain, indent=2) + "\n")
         print(f"In {options.out}: {', '.join(sorted(f.name for f in options.out.iterdir()))}")
+
+
+def load_model(name: str, options: Evaluation) -> ISA:
+    """Return a model at the resolution that is asked for."""
+    model = ISA.from_pretrained(name)
+    return model if options.resolution is None else model.at_resolution(options.resolution)
 
 
 def score_model(model: ISA, scenes: Scenes, options: Evaluation) -> dict[str, Float[Any, " n"]]:
@@ -102,10 +108,11 @@ def draw_extremes(
     draw_samples(model, scenes, path, title, chosen, notes)
 
 
-def pictured(options: Evaluation) -> str:
+def pictured(model: ISA, options: Evaluation) -> str:
     """Return what a picture shows, which may not be all that was scored."""
-    as_scored = options.masks == "decoder" and options.seeds_of_frames == 1
-    drawn = "" if as_scored else " (drawn: the decoder's masks, from the first initial frames)"
+    usual = model.config.masks_of
+    as_scored = options.masks in ("auto", usual) and options.seeds_of_frames == 1
+    drawn = "" if as_scored else f" (drawn: the {usual}'s masks, from the first initial frames)"
     return f"hardest and easiest images{drawn}"
 
 

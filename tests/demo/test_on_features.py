@@ -65,7 +65,7 @@ def test_a_resolution_that_cannot_be_is_said(photo, folder, tmp_path):
     with pytest.raises(SystemExit, match="image_size must be a multiple of 4"):
         segmented(photo, folder, tmp_path / "odd", "--resolution", "33")
     filled(ISAConfig(**SMALL)).save_pretrained(tmp_path / "colours")
-    with pytest.raises(SystemExit, match="--resolution is for models that explain features"):
+    with pytest.raises(SystemExit, match="resolution is for models that explain features"):
         segmented(photo, tmp_path / "colours", tmp_path / "out", "--resolution", "32")
 
 

@@ -14,7 +14,7 @@ from training.evaluate import main
 from training.evaluation.edits import FOLLOWED
 from training.evaluation.faithfulness import measure_poses
 from training.evaluation.poses import TRUE
-from training.evaluation.scoring import attended, evaluate, score
+from training.evaluation.scoring import evaluate, score, segmentation
 from training.evaluation.table import Column, format_table, summarise
 from training.step import initial_state
 
@@ -118,7 +118,10 @@ def test_attention_gives_each_pixel_to_the_slot_that_attends_to_it():
     owner = np.random.default_rng(0).integers(0, model.config.num_slots, (2, rows, columns))
     maps = np.eye(model.config.num_slots, dtype=np.float32)[owner].transpose(0, 3, 1, 2)
     attention = jnp.asarray(maps.reshape(2, model.config.num_slots, -1))
-    found = np.asarray(jax.vmap(lambda maps: attended(maps, model.config))(attention))
+    images = jnp.zeros((2, height, width, 3))
+    out = jax.vmap(lambda image: model(image, key=jax.random.key(0)))(images)
+    out = dataclasses.replace(out, attention=attention)
+    found = np.asarray(segmentation(out, model.config, "attention"))
     y, x = (np.arange(rows) + 0.5) * height / rows, (np.arange(columns) + 0.5) * width / columns
     assert (found[:, y.astype(int)[:, None], x.astype(int)] == owner).all()
     assert found.shape == (2, height, width)
@@ -129,6 +132,7 @@ def test_attention_gives_each_pixel_to_the_slot_that_attends_to_it():
     [
         ((), "name at least one model"),
         (("{other}", "--dataset", "tetromino"), "Unknown dataset 'tetromino'"),
+        (("{other}", "--resolution", "70"), "a resolution is for models that explain features"),
         (("{other}", "--split", "dev"), "Unknown split 'dev'; valid ones are train, validation"),
         (("{other}", "--background", "sky"), "must be labels such as 0,1, got 'sky'"),
         (("{other}", "--background", "5"), "must be labels below 4, got '5'"),

@@ -17,6 +17,7 @@ from isa_eqx import ISA
 from training.arguments import parse
 from training.data import fitted_components, load, stream_batches
 from training.data.features import maps
+from training.evaluate import main as evaluate_command
 from training.evaluation.scoring import evaluate
 from training.objective.loss import loss
 from training.presets import command, preset
@@ -140,7 +141,28 @@ def test_a_run_leaves_a_model_without_its_backbone_that_scores_what_was_said(who
         assert record[f"final_{name}"] == pytest.approx(value, abs=0.02), name
     card = (whole / "README.md").read_text()
     assert "features of a frozen backbone" in card and "out.attention" in card
+    assert "Masks are those of the attention." in card
     assert (whole / "samples.png").stat().st_size > 1000
+
+
+def test_its_masks_are_those_of_the_attention_and_finer_at_a_higher_resolution(
+    whole, tmp_path, capsys
+):
+    """The default of models with frames."""
+    words = [str(whole), "--dataset", "tetrominoes", "--images", "5", "--out"]
+    found = {}
+    for name, more in (
+        ("usual", []),
+        ("attention", ["--masks", "attention"]),
+        ("decoder", ["--masks", "decoder"]),
+        ("finer", ["--resolution", "56"]),
+    ):
+        evaluate_command([*words, str(tmp_path / name), *more])
+        (model,) = json.loads((tmp_path / name / "scores.json").read_text())["models"].values()
+        found[name] = model["ari"]["value"]
+    assert found["usual"] == found["attention"] != found["decoder"]
+    assert found["finer"] != found["usual"]
+    assert ", 56 pixels high. In brackets" in capsys.readouterr().out
 
 
 def test_a_run_that_was_stopped_ends_in_the_same_weights(whole, options, tmp_path):

@@ -17,6 +17,7 @@ from .scoring import Scored as Scored
 from .scoring import evaluate as evaluate
 from .scoring import explain as explain
 from .scoring import score as score
+from .scoring import segmentation as segmentation
 from .table import Column as Column
 from .table import format_table as format_table
 from .table import summarise as summarise

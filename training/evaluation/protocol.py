@@ -25,7 +25,10 @@ class Evaluation:
         data: procedural, the folder of a mirror, or user/name. Default: that of the dataset.
         split: Such as test, or clevr6_validation.
         images: How many, from the first on. Default: all, and 1000 of procedural scenes.
-        masks: Those of the decoder, or the attention of the last round.
+        masks: Those of the decoder, or the attention of the last round; auto takes the better ones,
+            which are the attention's where slots with frames explain features.
+        resolution: Height, in pixels, of what models of features see (448), for finer masks: their
+            slots stay the same. Default: that of their training.
         background: Labels that FG-ARI, mIoU and mBO leave out, such as 0,1,2,3. Default: the
             dataset's.
         seeds_of_frames: How often each image is scored, each time with other initial frames.
@@ -41,7 +44,8 @@ class Evaluation:
     data: str | None = None
     split: str = "validation"
     images: int | None = None
-    masks: Masks = "decoder"
+    masks: Masks = "auto"
+    resolution: int | None = None
     background: str | None = None
     seeds_of_frames: int = 1
     protocol: Literal["ours", "published"] = "ours"
@@ -57,7 +61,7 @@ class Evaluation:
         if not self.models:
             raise ValueError("name at least one model, a folder or a repo of the Hub.")
         if self.protocol == "published":
-            for name in ("split", "images", "masks", "background", "seeds_of_frames"):
+            for name in ("split", "images", "masks", "resolution", "background", "seeds_of_frames"):
                 if getattr(self, name) != getattr(Evaluation, name):
                     option = name.replace("_", "-")
                     raise ValueError(f"--protocol published says what --{option} is; leave it out.")
@@ -89,8 +93,10 @@ class Evaluation:
         """Return a sentence that says what was scored."""
         data = short_name(self.data or default_source(self.dataset))
         parts = [f"{self.dataset} ({data})", self.split, f"{images:,} images"]
-        if self.masks == "attention":
-            parts.append("masks from attention")
+        if self.masks != "auto":
+            parts.append(f"masks of the {self.masks}")
+        if self.resolution is not None:
+            parts.append(f"{self.resolution} pixels high")
         if self.background is not None:
             parts.append(f"background {self.background or 'none'}")
         if self.seeds_of_frames > 1:

@@ -27,7 +27,7 @@ from .intervals import mean_of
 
 BATCH = 40  # images, or a few more where the devices do not divide it
 METRICS = {"fg_ari": "FG-ARI", "ari": "ARI", "miou": "mIoU", "mbo": "mBO", "mse": "MSE"}
-Masks = Literal["decoder", "attention"]
+Masks = Literal["auto", "decoder", "attention"]
 Found = TypeVar("Found")
 
 
@@ -64,7 +64,7 @@ def score(
     name: str,
     mesh: Mesh | None = None,
     *,
-    masks: Masks = "decoder",
+    masks: Masks = "auto",
     background: tuple[int, ...] | None = None,
     seed: int = 0,
 ) -> Scored:
@@ -75,7 +75,7 @@ def score(
 
     - `name`, `mesh`: as of `evaluate`.
     - `masks`: those of the decoder, or the attention of the last round, interpolated to the size of
-      the image.
+      the image; `auto` takes the better ones, `ISAConfig.masks_of`.
     - `background`: labels that `fg_ari`, `miou` and `mbo` leave out; by default the dataset's.
     - `seed`: of the initial frames.
     """
@@ -167,7 +167,7 @@ def _explain(
     def found(
         out: Output, target: Float[Array, "y x c"]
     ) -> tuple[Int[Array, "h w"], Float[Array, ""]]:
-        owner = out.segmentation if masks == "decoder" else attended(out.attention, model.config)
+        owner = segmentation(out, model.config, masks)
         return owner, mean_squared_error(target[None], out.painted.reconstruction[None])[0]
 
     def of_part(images: Batch, places: Any) -> tuple[Int[Array, "b h w"], Float[Array, " b"]]:
@@ -201,6 +201,8 @@ def compare(
     }
 
 
-def attended(attention: Float[Array, "k n"], config: ISAConfig) -> Int[Array, "h w"]:
-    """Return the slot with the largest attention at each pixel, which is between cells."""
-    return jnp.argmax(attention_masks(attention, config), axis=0)
+def segmentation(out: Output, config: ISAConfig, masks: Masks = "auto") -> Int[Array, "*b h w"]:
+    """Return the slot with the largest mask at each pixel. `masks`: as of `score`."""
+    if (config.masks_of if masks == "auto" else masks) == "decoder":
+        return out.segmentation
+    return jnp.argmax(attention_masks(out.attention, config), axis=-3)

@@ -16,7 +16,7 @@ PAPER_MODEL: dict[str, Any] = dict(
     slot_size=256, hidden_size=1024, encoder_channels=(256,), decoder_channels=(2048,) * 3
 )
 QUICK_MODEL: dict[str, Any] = dict(
-    slot_size=128, hidden_size=256, encoder_channels=(128,), decoder_channels=(512,) * 3
+    slot_size=128, hidden_size=128, encoder_channels=(128,), decoder_channels=(256,) * 3
 )
 PAPER: dict[str, Any] = dict(
     steps=500_000,
@@ -32,7 +32,13 @@ PAPER: dict[str, Any] = dict(
     ownership=0.0,
 )
 QUICK = PAPER | dict(
-    steps=2_000, warmup_steps=200, batch_size=16, train_examples=2_048, loss_pixels=64
+    steps=2_000,
+    warmup_steps=200,
+    batch_size=16,
+    train_examples=2_048,
+    learning_rate=1e-3,
+    loss_pixels=64,
+    gradient_scale=0.0,
 )
 
 

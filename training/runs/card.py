@@ -98,6 +98,8 @@ def _results(scores: dict[str, float], images: int, config: TrainConfig) -> str:
     left_out = "FG-ARI, mIoU and mBO leave the background out."
     if "fg_ari" not in scores:
         left_out = "The images have no label maps, so segmentations are not scored."
+    elif config.model.masks_of == "attention":
+        left_out += " Masks are those of the attention."
     return f"""\
 ## Results
 

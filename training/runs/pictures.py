@@ -11,10 +11,10 @@ import numpy as np
 from jaxtyping import Array, Float, Int
 
 from hub import atomic_file
-from isa_eqx import ISA, Colours, Frame, ISAConfig, Output
+from isa_eqx import ISA, Colours, Frame, ISAConfig, Output, attention_masks
 
 from ..data import COLOURS, Scenes, draw_axes
-from ..evaluation import explain
+from ..evaluation import explain, segmentation
 
 
 def draw_samples(
@@ -93,8 +93,11 @@ def _seen(scenes: Scenes, model: ISA, out: Output) -> dict[str, Array]:
         maps = scenes.features.floats() if scenes.features else jax.vmap(model.target)(images)
         explained = {"features": maps, "explained": out.painted.reconstruction}
         explained = {name: _as_colours(values, maps) for name, values in explained.items()}
-        slots = out.masks[..., None] * images[:, None]
-    return dict(input=images, **explained, predicted=out.segmentation, slots=slots)
+        is_attention = model.config.masks_of == "attention"
+        masks = attention_masks(out.attention, model.config) if is_attention else out.masks
+        slots = masks[..., None] * images[:, None]
+    found = segmentation(out, model.config)
+    return dict(input=images, **explained, predicted=found, slots=slots)
 
 
 def _as_colours(values: Float[Array, "b y x c"], scale: Float[Array, "b y x c"]) -> Array:
