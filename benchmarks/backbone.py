@@ -1,10 +1,9 @@
-"""A frozen backbone against ONNX Runtime, on all cores or on some:
+"""A frozen backbone against ONNX Runtime, both on all cores of a CPU:
 `python -m benchmarks.backbone facebook/dinov2-small --onnx FILE`.
 """
 
 import datetime
 import statistics
-import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -25,7 +24,7 @@ from training.data.features.extractor import Extractor
 from training.distributed import use_all_cores
 from training.runs import commit_hash, device_name
 
-from .measure import flops
+from .measure import flops, in_turns
 
 
 def main(
@@ -63,18 +62,6 @@ def main(
             f"{name:14} {middle:.3f} s an image ({low:.3f} … {high:.3f}), "
             f"{work / images / middle:.0f} GFLOP/s"
         )
-
-
-def in_turns(forms: dict[str, Callable[[], Any]], repeats: int) -> dict[str, list[float]]:
-    """Return the seconds of each run of each form, but for the first."""
-    times: dict[str, list[float]] = {name: [] for name in forms}
-    for turn in range(repeats + 1):
-        for name, form in forms.items():
-            start = time.perf_counter()
-            form()
-            if turn:
-                times[name].append(time.perf_counter() - start)
-    return times
 
 
 def extract(vit: ViT, pixels: UInt8[np.ndarray, "n h w 3"]) -> None:

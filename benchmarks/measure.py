@@ -1,6 +1,7 @@
 """The cost of compiled programs: time, memory and operations, against the device's peak."""
 
 import dataclasses
+import functools
 import math
 import statistics
 import time
@@ -64,14 +65,24 @@ def costs(programs: Mapping[str, Program], repeats: int) -> dict[str, Cost]:
     compiled, plans = {}, {}
     for name, program in programs.items():
         compiled[name], plans[name] = compile_program(program)
-    times: dict[str, list[float]] = {name: [] for name in programs}
+
+    def call(name: str) -> Any:
+        return jax.block_until_ready(compiled[name](*programs[name][1]))
+
+    times = in_turns({name: functools.partial(call, name) for name in programs}, repeats)
+    return {name: dataclasses.replace(plans[name], seconds=tuple(times[name])) for name in programs}
+
+
+def in_turns(forms: Mapping[str, Callable[[], Any]], repeats: int) -> dict[str, list[float]]:
+    """Return the seconds of each call of each form, in turns, but for the first of each."""
+    times: dict[str, list[float]] = {name: [] for name in forms}
     for turn in range(repeats + 1 if repeats else 0):
-        for name, (_, arguments) in programs.items():
+        for name, form in forms.items():
             start = time.perf_counter()
-            jax.block_until_ready(compiled[name](*arguments))
+            form()
             if turn:
                 times[name].append(time.perf_counter() - start)
-    return {name: dataclasses.replace(plans[name], seconds=tuple(times[name])) for name in programs}
+    return times
 
 
 def compile_program(program: Program) -> tuple[Compiled, Cost]:

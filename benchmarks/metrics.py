@@ -3,8 +3,8 @@
 """
 
 import datetime
+import functools
 import statistics
-import time
 from collections.abc import Callable
 
 import numpy as np
@@ -13,6 +13,8 @@ import tyro
 from hub.common.terminal import resilient_output
 from training.evaluation.scoring import BATCH, compare
 from training.runs import commit_hash, device_name
+
+from .measure import in_turns
 
 SCORES = ("fg_ari", "ari", "miou", "mbo")
 
@@ -33,14 +35,12 @@ def main(images: int = 1000, size: int = 128, slots: int = 11, repeats: int = 5)
         "batches, jitted": lambda: in_batches(true, pred, slots),
         "a loop over images": lambda: in_a_loop(true, pred, slots),
     }
-    times: dict[str, list[float]] = {name: [] for name in forms}
-    found = {}
-    for turn in range(repeats + 1):
-        for name, form in forms.items():
-            start = time.perf_counter()
-            found[name] = form()
-            if turn:
-                times[name].append(time.perf_counter() - start)
+    found: dict[str, np.ndarray] = {}
+
+    def call(name: str) -> None:
+        found[name] = forms[name]()
+
+    times = in_turns({name: functools.partial(call, name) for name in forms}, repeats)
     ours, loop = (statistics.median(seconds) for seconds in times.values())
     print(
         f"{images:,} images of {size}×{size}, {slots} slots; {device_name()}; commit "

@@ -50,7 +50,8 @@ def main(words: Sequence[str] | None = None) -> None:
         known = next(iter(scores.values()))
         scored = {key: Column(title) for key, title in METRICS.items() if key in known}
         count = len(next(iter(scenes.values())))
-        table = f"{options.describe(count)}\n\n{format_table(record, scored)}"
+        usual = {model.config.masks_of for model in models.values()}
+        table = f"{options.describe(count, usual)}\n\n{format_table(record, scored)}"
         if options.poses:
             record["poses"] = summarise(poses)
             table += f"\n{pose_tables(record['poses'], models)}"

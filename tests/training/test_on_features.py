@@ -162,7 +162,9 @@ def test_its_masks_are_those_of_the_attention_and_finer_at_a_higher_resolution(
         found[name] = model["ari"]["value"]
     assert found["usual"] == found["attention"] != found["decoder"]
     assert found["finer"] != found["usual"]
-    assert ", 56 pixels high. In brackets" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert said.count(", masks of the attention") == 3  # all but those of the decoder
+    assert ", masks of the attention, 56 pixels high. In brackets" in said
 
 
 def test_a_run_that_was_stopped_ends_in_the_same_weights(whole, options, tmp_path):

@@ -1,5 +1,6 @@
 """What training.evaluate is asked for: models, scenes, and how they are scored."""
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Literal
@@ -89,12 +90,16 @@ class Evaluation:
         """Return the scenes to score, in the size of a model's images."""
         return load(self.dataset, self.split, self.images, data=self.data, size=size)
 
-    def describe(self, images: int) -> str:
-        """Return a sentence that says what was scored."""
+    def describe(self, images: int, usual: Collection[str]) -> str:
+        """Return a sentence that says what was scored.
+
+        - `usual`: `ISAConfig.masks_of` of the models, whose masks `auto` takes.
+        """
         data = short_name(self.data or default_source(self.dataset))
         parts = [f"{self.dataset} ({data})", self.split, f"{images:,} images"]
-        if self.masks != "auto":
-            parts.append(f"masks of the {self.masks}")
+        whose = sorted({*usual} if self.masks == "auto" else {self.masks})
+        if whose != ["decoder"]:
+            parts.append(f"masks of the {' or the '.join(whose)}")
         if self.resolution is not None:
             parts.append(f"{self.resolution} pixels high")
         if self.background is not None:
